@@ -1,5 +1,6 @@
 import { startBrokers } from '../../packages/testing/kafka/broker.ts';
 import { startTestPostgres } from '../../packages/testing/postgres/postgres.global.ts';
+import { type AccessFigures, benchAccess } from './access.ts';
 import { benchAuditStream } from './audit-stream.ts';
 import { benchBurst } from './burst.ts';
 import { benchCatalogue } from './catalogue.ts';
@@ -326,6 +327,12 @@ export const sections: { [name: string]: Section } = {
     },
   },
 
+  access: {
+    what: 'what a job waits for its access, and how soon after its end that is dead, beside OpenBao',
+    measure: async ({ brokers, rounds, quick }) =>
+      accessRows(await benchAccess({ brokers, grants: quick ? 100 : 1000 * rounds, seconds: quick ? 3 : 20 * rounds })),
+  },
+
   memory: {
     what: 'memory of all our processes, at rest and under load',
     measure: async ({ brokers, quick }) => {
@@ -342,6 +349,39 @@ export const sections: { [name: string]: Section } = {
     },
   },
 };
+
+function accessRows(figures: AccessFigures): Row[] {
+  const { grantMs, deadMs, githubMs, leftAlive, honestMs, garbage, keyRequests, openBao } = figures;
+  const told = (ms: readonly number[]) => `p50 ${format(percentile(ms, 0.5))}, p99 ${format(percentile(ms, 0.99))} ms`;
+  const peer = (name: 'loginMs' | 'revokeMs', what: string) =>
+    'absent' in openBao ? `OpenBao: ${openBao.absent}` : `${what}: ${told(openBao[name])}`;
+  const login = peer('loginMs', 'OpenBao’s JWT login, in memory, which keeps no record of it and knows no review');
+  const [alone, beside] = [percentile(honestMs.alone, 0.99), percentile(honestMs.besideGarbage, 0.99)];
+  const answers = Object.entries(garbage.answers).map(([status, count]) => `${count} × ${status}`);
+  return [
+    ...spread(
+      'a grant beyond GitHub’s own time, 8 at once, the log’s append counted',
+      grantMs,
+      { p50: 15, p99: 40 },
+      login,
+    ),
+    ...spread(
+      `a job’s end in the log → its token dead, 50 a second, at a GitHub that takes ${githubMs} ms`,
+      deadMs,
+      { p99: 300 },
+      `${leftAlive} left alive; ${peer('revokeMs', 'OpenBao’s revocation by accessor alone')}`,
+    ),
+    row({
+      what: 'a grant, 20 a second, beside garbage at 100 a second from another address: p99',
+      figure: `${format(beside)} ms`,
+      beside: `without garbage ${format(alone)} ms; ${garbage.sent} answered ${answers.join(', ')}; ${keyRequests} requests for keys in all`,
+      ratio: format(beside / alone),
+      goal: '≤ 2 ×',
+      met: beside <= 2 * alone,
+      headline: true,
+    }),
+  ];
+}
 
 /** The seconds that 90 days of a busy organisation take, projected from a part of them. */
 async function replayRows({ brokers, rounds, quick }: Ground): Promise<Row[]> {

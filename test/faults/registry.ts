@@ -1,3 +1,4 @@
+import { accessRace } from './access-race.ts';
 import { brokersLost } from './brokers-lost.ts';
 import { diskFull } from './disk-full.ts';
 import type { Fault } from './fault.ts';
@@ -28,6 +29,8 @@ export const faults: readonly Fault[] = [
   ...[receiver, detector, recorder, notifier, remediator, standalone].map(kill9),
   // What we stand on.
   ...[lostReplies, postgresStopped, brokersLost, stoppedOwner, rebalanceStorm, diskFull, upgrade],
+  // What jobs are given, and is taken back.
+  ...[accessRace],
   // Whom we tell, and who acts for us.
   ...[sinksFaulty, sinksAway, storm],
   // All of it at once, by chance.

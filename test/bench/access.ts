@@ -1,0 +1,236 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { makeIssuerKey } from '../../packages/testing/id-tokens.ts';
+import { freshDatabaseOn } from '../../packages/testing/postgres/fresh-database.ts';
+import { startTestPostgres } from '../../packages/testing/postgres/postgres.global.ts';
+import { audience, startIssuer } from '../../packages/testing/services/broker.ts';
+import { type AccessGround, openAccess } from '../faults/access-ground.ts';
+import { startOpenBao } from '../minters/openbao.ts';
+
+/** Jobs that ask at once. */
+const atOnce = 8;
+
+export type AccessFigures = {
+  /** Ms of a grant at eight at once, in which GitHub's own time to answer is not counted; the append to the log is. */
+  grantMs: number[];
+  /** From the append of a job's end to GitHub's word that the token is dead, ms, at a GitHub that takes `githubMs`. */
+  deadMs: number[];
+  githubMs: number;
+  /** Jobs that GitHub was never asked to revoke from. */
+  leftAlive: number;
+  /** Ms of a grant at a steady rate, alone and with garbage at five times that rate from another address. */
+  honestMs: { alone: number[]; besideGarbage: number[] };
+  garbage: { sent: number; answers: Record<string, number> };
+  /** Requests for an issuer's keys in all of it. */
+  keyRequests: number;
+  /** OpenBao's JWT login and the revocation of what it gave, with its store in memory, at eight at once; or why it is not there. */
+  openBao: { loginMs: number[]; revokeMs: number[] } | { absent: string };
+};
+
+/** What a broker of its own process costs a job, and how soon what it gave is dead. */
+export async function benchAccess(options: {
+  brokers: string;
+  grants: number;
+  seconds: number;
+}): Promise<AccessFigures> {
+  const { grants, seconds } = options;
+  const postgres = await startTestPostgres();
+  const database = await freshDatabaseOn(postgres.url);
+  const ground = await openAccess(database, { brokers: options.brokers.split(',') });
+  const broker = ground.start();
+  try {
+    const url = await broker.url;
+    const jobs = countJobs();
+    await grantsAtOnce(ground, url, jobs(Math.max(100, grants / 4)));
+    const given = await grantsAtOnce(ground, url, jobs(grants));
+    const openBao = await measureOpenBao(ground, jobs(grants));
+    const githubMs = 50;
+    ground.github.provider.delayMs = githubMs;
+    const { deadMs, leftAlive } = await endsAtARate(ground, given.tokens, 50);
+    ground.github.provider.delayMs = 0;
+    const perSecond = 20;
+    const alone = await steadily(ground, url, jobs(perSecond * seconds), perSecond);
+    const garbage = garbageFrom(ground, url, { perSecond: 5 * perSecond, forged: await forgedTokens() });
+    const besideGarbage = await steadily(ground, url, jobs(perSecond * seconds), perSecond);
+    return {
+      ...{ grantMs: given.ms, deadMs, githubMs, leftAlive, honestMs: { alone, besideGarbage } },
+      ...{ garbage: await garbage.stop(), keyRequests: ground.issuer.requests.length, openBao },
+    };
+  } finally {
+    await broker.kill('SIGTERM');
+    await ground.close();
+    await database.close();
+    await postgres.stop();
+  }
+}
+
+/** Numbers of jobs that nobody had before. */
+function countJobs() {
+  let next = 0;
+  return (count: number) => Array.from({ length: Math.ceil(count) }, () => next++);
+}
+
+async function grantsAtOnce(ground: AccessGround, url: string, jobs: readonly number[]) {
+  await ground.tellOf(jobs);
+  const shown = await tokensOf(ground, jobs);
+  const tokens = new Map<number, string>();
+  const ms: number[] = [];
+  await eachAtOnce(jobs, async (job, nth) => {
+    const { token, tookMs, status, reason } = await ground.ask(url, shown[nth]!);
+    if (token === undefined) throw new Error(`job ${job} was given nothing: ${status} ${reason}`);
+    tokens.set(job, token);
+    const { askedMs, givenMs } = ground.github.tokens.get(token)!;
+    ms.push(tookMs - (givenMs - askedMs));
+  });
+  return { tokens, ms };
+}
+
+/** Signed before anything is measured. */
+async function tokensOf(ground: AccessGround, jobs: readonly number[]): Promise<string[]> {
+  const tokens: string[] = [];
+  for (const job of jobs) tokens.push(await ground.token(job));
+  return tokens;
+}
+
+async function eachAtOnce<T>(all: readonly T[], work: (one: T, nth: number) => Promise<void>): Promise<void> {
+  let next = 0;
+  const runner = async () => {
+    for (let nth = next++; nth < all.length; nth = next++) await work(all[nth]!, nth);
+  };
+  await Promise.all(Array.from({ length: atOnce }, runner));
+}
+
+async function endsAtARate(ground: AccessGround, tokens: ReadonlyMap<number, string>, perSecond: number) {
+  const endedMs = new Map<string, number>();
+  const begunMs = performance.now();
+  let nth = 0;
+  for (const [job, token] of tokens) {
+    await pause(Math.max(0, begunMs + (nth * 1000) / perSecond - performance.now()));
+    nth += 1;
+    endedMs.set(token, performance.now());
+    void ground.end([job]);
+  }
+  const untilMs = performance.now() + 30_000;
+  const isAlive = (token: string) => ground.github.alive.has(token);
+  while ([...endedMs.keys()].some(isAlive) && performance.now() < untilMs) await pause(20);
+  const deadMs = [...endedMs].flatMap(([token, atMs]) => {
+    const { deadMs: dead } = ground.github.tokens.get(token)!;
+    return dead === undefined ? [] : [dead - atMs];
+  });
+  return { deadMs, leftAlive: endedMs.size - deadMs.length };
+}
+
+/** Ms of each grant, from when it was due: a broker that is held up holds up the next. */
+async function steadily(
+  ground: AccessGround,
+  url: string,
+  jobs: readonly number[],
+  perSecond: number,
+): Promise<number[]> {
+  await ground.tellOf(jobs);
+  const shown = await tokensOf(ground, jobs);
+  const begunMs = performance.now();
+  return Promise.all(
+    jobs.map(async (job, nth) => {
+      const dueMs = begunMs + (nth * 1000) / perSecond;
+      await pause(Math.max(0, dueMs - performance.now()));
+      const { status } = await ground.ask(url, shown[nth]!);
+      if (status !== 201) throw new Error(`job ${job} was answered ${status}`);
+      return performance.now() - dueMs;
+    }),
+  );
+}
+
+/** Signed by a key that is not the issuer's, under the id of one that is; and as if by an issuer that nobody named. */
+async function forgedTokens(): Promise<string[]> {
+  const [other, stranger] = [await startIssuer(), await makeIssuerKey('key-unknown')];
+  try {
+    const nowS = Math.floor(Date.now() / 1000);
+    return [
+      await other.token(),
+      await other.token({ iss: 'https://issuer.of.nobody.example' }),
+      await stranger.sign({
+        aud: audience,
+        iss: 'https://token.actions.githubusercontent.com',
+        iat: nowS,
+        exp: nowS + 300,
+      }),
+      `${'A'.repeat(3000)}.${'A'.repeat(3000)}.AAAA`,
+      'x'.repeat(7000),
+    ];
+  } finally {
+    await other.close();
+  }
+}
+
+/** Sends garbage from another address until it is stopped. */
+function garbageFrom(
+  ground: AccessGround,
+  url: string,
+  { perSecond, forged }: { perSecond: number; forged: readonly string[] },
+) {
+  const answers: Record<string, number> = {};
+  let sent = 0;
+  let isOver = false;
+  const under = new Set<Promise<void>>();
+  const begunMs = performance.now();
+  const running = (async () => {
+    while (!isOver) {
+      for (; sent < ((performance.now() - begunMs) / 1000) * perSecond; sent += 1) {
+        const one: Promise<void> = ground
+          .ask(url, forged[sent % forged.length]!, '127.0.0.2')
+          .then(({ status, token }) => {
+            if (token !== undefined) throw new Error('garbage was given something');
+            answers[status] = (answers[status] ?? 0) + 1;
+            under.delete(one);
+          });
+        under.add(one);
+      }
+      await pause(5);
+    }
+  })();
+  return {
+    async stop() {
+      isOver = true;
+      await running;
+      await Promise.all(under);
+      return { sent, answers };
+    },
+  };
+}
+
+/** The same tokens shown to OpenBao: its JWT login gives a token of its own, which is then revoked by its accessor. */
+async function measureOpenBao(ground: AccessGround, jobs: readonly number[]): Promise<AccessFigures['openBao']> {
+  let bao: Awaited<ReturnType<typeof startOpenBao>>;
+  try {
+    bao = await startOpenBao();
+  } catch (error) {
+    return { absent: String((error as Error).message).split('\n')[0]! };
+  }
+  try {
+    await bao.asRoot('POST', 'sys/auth/jwt', { type: 'jwt' });
+    await bao.asRoot('POST', 'auth/jwt/config', { jwks_url: ground.issuer.jwksUri });
+    await bao.asRoot('POST', 'auth/jwt/role/deploy-api', {
+      ...{ role_type: 'jwt', user_claim: 'repository_id', bound_audiences: [audience], token_ttl: '15m' },
+      bound_claims: { repository_id: '74', ref: 'refs/heads/main', environment: 'production' },
+    });
+    const login = async (jwt: string) => {
+      const fromMs = performance.now();
+      const { status, data } = await bao.call('POST', 'auth/jwt/login', { role: 'deploy-api', jwt }, '');
+      if (status !== 200) throw new Error(`OpenBao answers a login with ${status}: ${JSON.stringify(data)}`);
+      return { ms: performance.now() - fromMs, accessor: data.auth.accessor as string };
+    };
+    const shown = await tokensOf(ground, jobs);
+    await eachAtOnce(shown.slice(0, 50), async (jwt) => void (await login(jwt)));
+    const [loginMs, revokeMs]: [number[], number[]] = [[], []];
+    await eachAtOnce(shown, async (jwt) => {
+      const { ms, accessor } = await login(jwt);
+      loginMs.push(ms);
+      const fromMs = performance.now();
+      await bao.asRoot('POST', 'auth/token/revoke-accessor', { accessor });
+      revokeMs.push(performance.now() - fromMs);
+    });
+    return { loginMs, revokeMs };
+  } finally {
+    await bao.close();
+  }
+}

@@ -1,0 +1,262 @@
+import { generateKeyPairSync } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { Agent, request } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { exampleLock } from '@tripline/access/access.example';
+import type { LoggedJob } from '@tripline/access/known-run';
+import { loadConfig } from '@tripline/config/config';
+import type { TriplineEvent } from '@tripline/contracts/event';
+import { toEventRecord } from '@tripline/contracts/event-record';
+import type { Db } from '@tripline/db/database';
+import { systemClock } from '@tripline/runtime/clock';
+import { createLogger } from '@tripline/runtime/logger';
+import { credentialHash } from '@tripline/runtime/redact';
+import { openStream } from '@tripline/stream/open';
+import { type NewRecord, topics } from '@tripline/stream/stream';
+import { brokerKey } from '../../packages/testing/internal-key.ts';
+import type { FreshDatabase } from '../../packages/testing/postgres/fresh-database.ts';
+import { audience, startIssuer } from '../../packages/testing/services/broker.ts';
+import { type ServiceProcess, startProcess, until } from './service-process.ts';
+import { startTokenProvider } from './token-provider.ts';
+
+const child = join(import.meta.dirname, 'broker.child.ts');
+const policies = `
+audience: ${audience}
+tiers: { production: [production] }
+policies:
+  deploy-api:
+    tier: production
+    who:
+      github:
+        repository: acme/api
+        caller: .github/workflows/release.yml@refs/heads/main
+        workflow: acme/deploy/.github/workflows/deploy.yml@refs/heads/main
+        events: [push]
+        ref: refs/heads/main
+        environment: production
+    needs: { reviewed: true, noIncident: high }
+    give: [{ github: { repositories: [acme/api], permissions: { contents: read } } }]
+`;
+const { privateKey } = generateKeyPairSync('rsa', {
+  modulusLength: 2048,
+  privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
+  publicKeyEncoding: { type: 'spki', format: 'pem' },
+});
+const sha = '41ab7c5e9d0f1a2b3c4d5e6f708192a3b4c5d6e7';
+
+/** By its number: the run and the check run of a job, each job in a run of its own. */
+const idsOf = (job: number) => ({ run: String(10_000 + job), checkRun: String(5_000_000_000 + job) });
+
+/** What was answered to a job. `token`: what it was given. */
+export type AccessAnswer = { status: number; reason: string | undefined; token: string | undefined; tookMs: number };
+
+/**
+ * What brokers that are processes need around them: an issuer of id tokens, a GitHub that mints, a log, and a detector that is never
+ * behind, in the place of which what it would tell of each job is written.
+ */
+export async function openAccess(database: FreshDatabase, { brokers = [] }: { brokers?: readonly string[] } = {}) {
+  const { db } = database;
+  const folder = mkdtempSync(join(tmpdir(), 'tripline-access-'));
+  const [issuer, github] = await Promise.all([startIssuer(), startTokenProvider()]);
+  const env: Record<string, string> = {
+    TRIPLINE_KAFKA_PARTITIONS: '2',
+    ...(brokers.length > 0 ? { KAFKA_BROKERS: brokers.join(',') } : {}),
+  };
+  writeFileSync(join(folder, 'access.yaml'), policies);
+  writeFileSync(join(folder, 'access.lock'), exampleLock);
+  const settings = {
+    github: { apiUrl: github.url },
+    identity: { audience, github: [{ owners: ['65'], jwksUri: issuer.jwksUri }] },
+    broker: {
+      ...{ policy: { repository: 'acme/access' }, apps: [{ id: '1', privateKey }], eventKeys: [brokerKey] },
+      // All ask from here, under one policy.
+      ...{ rate: { perSecond: 100_000, burst: 100_000 }, grantsPerHour: 1_000_000 },
+      sealingKeys: ['a-key-of-seals-for-plays-alone'],
+    },
+  };
+  writeFileSync(join(folder, 'tripline.yaml'), JSON.stringify(settings));
+  const logger = createLogger({ service: 'test', level: 'silent' });
+  const config = loadConfig({ ...env, DATABASE_URL: database.url }, folder);
+  const stream = await openStream({ config, db, logger, clock: systemClock });
+  await db.pool.query(
+    `INSERT INTO positions (consumer, topic, partition, next) SELECT 'detector', $1, nth, 2::bigint ^ 50 FROM generate_series(0, 1) nth`,
+    [topics.events],
+  );
+  const agents = new Map<string, Agent>();
+  const agentOf = (localAddress: string) => {
+    const agent = agents.get(localAddress) ?? new Agent({ keepAlive: true, localAddress });
+    agents.set(localAddress, agent);
+    return agent;
+  };
+
+  return {
+    issuer,
+    github,
+    stream,
+    db,
+    folder,
+    env,
+    databaseUrl: database.urlAs('broker'),
+
+    /** A broker as a process, and where it listens once it takes jobs. */
+    start(more: Record<string, string> = {}): ServiceProcess & { url: Promise<string> } {
+      const service = startProcess(
+        [child],
+        { ...env, DATABASE_URL: database.urlAs('broker'), TRIPLINE_LOG_LEVEL: 'error', ...more },
+        folder,
+      );
+      return { ...service, url: listening(service) };
+    },
+
+    /** Writes down what the detector would know of these jobs: they run, and their commit was reviewed. */
+    async tellOf(jobs: readonly number[]): Promise<void> {
+      await db.pool.query(
+        `INSERT INTO known_runs SELECT 'acme', run, jobs, now() FROM unnest($1::text[], $2::jsonb[]) AS told (run, jobs)
+         ON CONFLICT (workspace, run) DO UPDATE SET jobs = excluded.jobs`,
+        [
+          jobs.map((job) => `github:github.com:74#${idsOf(job).run}`),
+          jobs.map((job) => JSON.stringify([loggedJob(job)])),
+        ],
+      );
+    },
+
+    /** An id token of a job, another one at each call. */
+    token: (job: number) => {
+      const { run, checkRun } = idsOf(job);
+      const runner = { runner_environment: 'github-hosted' };
+      return issuer.token({ run_id: run, run_attempt: '1', check_run_id: checkRun, ...runner });
+    },
+
+    /** Asks as a job does. Status 0: no answer came. */
+    async ask(url: string, token: string, localAddress = '127.0.0.1'): Promise<AccessAnswer> {
+      const fromMs = performance.now();
+      const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
+      const body = '{"policy":"deploy-api"}';
+      const { status, text } = await post(`${url}/v1/access`, headers, body, agentOf(localAddress));
+      const tookMs = performance.now() - fromMs;
+      const answer = (text === '' ? {} : JSON.parse(text)) as {
+        github?: { token: string };
+        error?: { reason: string };
+      };
+      return { status, tookMs, reason: answer.error?.reason, token: answer.github?.token };
+    },
+
+    /** Has the log tell that these jobs ended. */
+    end: (jobs: readonly number[]) => stream.append(jobs.map(endOf)),
+
+    /** SHA-256 of all that the log names as given. */
+    async named(): Promise<Set<string>> {
+      const hashes = new Set<string>();
+      for (const { partition, first, next } of await stream.offsets(topics.events)) {
+        for (let from = first; from < next; ) {
+          const records = await stream.read({ topic: topics.events, partition, from, limit: 5000 });
+          if (records.length === 0) break;
+          for (const { headers, value } of records) {
+            if (headers['ce_type'] !== 'dev.cdeventsx.tripline-credential.minted') continue;
+            hashes.add((JSON.parse(value!.toString()) as Record<string, string>)['tripline.credential.token_hash']!);
+          }
+          from = records.at(-1)!.offset + 1;
+        }
+      }
+      return hashes;
+    },
+
+    async close() {
+      for (const agent of agents.values()) agent.destroy();
+      await stream.close();
+      await Promise.all([issuer.close(), github.close()]);
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+export type AccessGround = Awaited<ReturnType<typeof openAccess>>;
+
+function listening(service: ServiceProcess): Promise<string> {
+  const url = until(() => /listening on (\S+)/.exec(service.said())?.[1], { of: service, what: 'a broker' });
+  const ready = url.then(async (base) => {
+    await until(async () => (await fetch(`${base}/readyz`).catch(() => undefined))?.status === 200, {
+      ...{ of: service, patienceMs: 60_000, everyMs: 50, what: 'a broker that is ready' },
+    });
+    return base;
+  });
+  // Whoever kills it before it listens does not ask.
+  ready.catch(() => {});
+  return ready;
+}
+
+function loggedJob(job: number): LoggedJob {
+  const { run, checkRun } = idsOf(job);
+  return {
+    name: 'deploy',
+    job: {
+      ...{ provider: 'github', repository: { id: '74', name: 'acme/api' }, run: { id: run, attempt: 1 } },
+      ...{ checkRunId: checkRun, event: 'push', ref: 'refs/heads/main', sha, headRef: null, baseRef: null },
+      caller: { ref: 'acme/api/.github/workflows/release.yml@refs/heads/main', sha },
+      workflow: { ref: 'acme/deploy/.github/workflows/deploy.yml@refs/heads/main', sha },
+      ...{ environment: 'production', runnerEnvironment: 'github-hosted', actor: { id: '12', name: 'ada' } },
+    },
+    referenced: [],
+    known: {
+      ...{ job: 'running', fork: false, reviewed: { is: 'reviewed', why: 'approved by bea' }, deployedTo: [] },
+      runner: { group: undefined, isKnown: true },
+    },
+    things: [],
+    startedMs: Date.now(),
+    finishedMs: undefined,
+  };
+}
+
+function endOf(job: number): NewRecord {
+  const { run, checkRun } = idsOf(job);
+  const event = {
+    ...{ id: `finished-${job}`, source: '//github.com/acme', type: 'dev.cdevents.taskrun.finished', workspace: 'acme' },
+    ...{ time: new Date().toISOString(), trust: 'high' },
+    data: {
+      ...{ 'vcs.repository.id': '74', 'vcs.repository.name': 'acme/api', 'cicd.pipeline.run.id': run },
+      ...{ 'tripline.pipeline.run.attempt': 1, 'cicd.pipeline.task.run.id': checkRun },
+    },
+  } as TriplineEvent;
+  return { topic: topics.events, ...toEventRecord(event) };
+}
+
+function post(url: string, headers: Record<string, string>, body: string, agent: Agent) {
+  return new Promise<{ status: number; text: string }>((resolve) => {
+    const none = () => resolve({ status: 0, text: '' });
+    const sent = request(url, { method: 'POST', headers, agent, timeout: 60_000 }, (response) => {
+      let text = '';
+      response.on('data', (chunk: Buffer) => (text += chunk.toString()));
+      response.on('end', () => resolve({ status: response.statusCode!, text }));
+      response.on('error', none);
+    });
+    sent.on('error', none);
+    sent.on('timeout', () => sent.destroy());
+    sent.end(body);
+  });
+}
+
+/** What was given to whom, for a play to hold against what must be: `handedOut` by token. */
+export async function accessDifferences(
+  ground: AccessGround,
+  handedOut: ReadonlyMap<string, number>,
+): Promise<string[]> {
+  const named = await ground.named();
+  const unnamed = [...handedOut].filter(([token]) => !named.has(credentialHash(token)));
+  const alive = [...ground.github.alive];
+  return [
+    ...unnamed.map(([, job]) => `job ${job} was handed out what the log does not name`),
+    ...(await Promise.all(alive.map((token) => historyOf(ground.db, token, handedOut.get(token))))),
+  ];
+}
+
+/** Which job a token is of that lives, and what Tripline wrote of it. */
+async function historyOf(db: Db, token: string, job: number | undefined): Promise<string> {
+  const { rows } = await db.pool.query(
+    `SELECT job_key, g.asked_at, ending_at, ending_why, state, minted_at, due_at, attempts, claimed_until, last_fault,
+       (SELECT heard_at FROM access_ends WHERE key = job_key) AS end_heard
+     FROM access_grants g JOIN access_credentials c ON c.grant_id = g.id WHERE token_hash = $1`,
+    [credentialHash(token)],
+  );
+  const who = job === undefined ? 'nobody was handed it' : `job ${job} was handed it`;
+  return `a token is alive though all jobs have ended; ${who}; ${rows.length === 0 ? 'it was never recorded' : JSON.stringify(rows[0])}`;
+}

@@ -1,0 +1,78 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { freshDatabaseOn } from '../../packages/testing/postgres/fresh-database.ts';
+import { accessDifferences, openAccess } from './access-ground.ts';
+import type { Fault } from './fault.ts';
+import { until } from './service-process.ts';
+
+/** Jobs that ask at once. */
+const atOnce = 16;
+/** A sweep finds what no end was heard of after two minutes: what it had to find was missed. */
+const patienceMs = 30_000;
+
+/**
+ * Jobs that end before, while and after they are given something, over two replicas, at a GitHub that now and then fails, limits or
+ * breaks off.
+ */
+export const accessRace: Fault = {
+  name: 'access-race',
+  what: 'jobs that end while they are given something, at two brokers',
+  sizes: { ci: 400, full: 100_000, unit: 'jobs' },
+  async run({ postgresUrl, brokers, say }, size) {
+    const database = await freshDatabaseOn(postgresUrl);
+    const ground = await openAccess(database, { brokers });
+    const replicas = [ground.start(), ground.start()];
+    const handedOut = new Map<string, number>();
+    const statuses = new Map<string, number>();
+    ground.github.provider.delayMs = 5;
+    let asked = 0;
+    ground.github.provider.misbehaves = (what) => {
+      asked += 1;
+      if (asked % 41 === 0) return 'fails';
+      if (asked % 43 === 0) return 'limits';
+      // What it minted, and nobody read, nobody can revoke: it expires.
+      if (what === 'revoke' && asked % 47 === 0) return 'half';
+      return undefined;
+    };
+    try {
+      const urls = await Promise.all(replicas.map(({ url }) => url));
+      let next = 0;
+      const ask = async (job: number) => {
+        const answer = await ground.ask(urls[job % 2]!, await ground.token(job));
+        const key = `${answer.status} ${answer.reason ?? ''}`.trim();
+        statuses.set(key, (statuses.get(key) ?? 0) + 1);
+        if (answer.token !== undefined) handedOut.set(answer.token, job);
+      };
+      const runner = async () => {
+        for (let job = next++; job < size; job = next++) {
+          if (job % 5000 === 0) say(`${job} jobs`);
+          await ground.tellOf([job]);
+          // From before it asks until after it was answered, in steps that share no divisor with the replicas.
+          const end = async () => {
+            await pause((job * 7) % 60);
+            await ground.end([job]);
+          };
+          await Promise.all([job % 3 === 0 ? ask(job) : pause((job * 5) % 15).then(() => ask(job)), end()]);
+        }
+      };
+      await Promise.all(Array.from({ length: atOnce }, runner));
+      const fromMs = performance.now();
+      await until(() => ground.github.alive.size === 0, { patienceMs }).catch(() => {});
+      const differences = await accessDifferences(ground, handedOut);
+      const late = statuses.get('410 job-ended') ?? 0;
+      if (handedOut.size < size / 10 || late < size / 50)
+        differences.push(`too few were given (${handedOut.size}) or ended meanwhile (${late}) to prove anything`);
+      for (const one of replicas)
+        if (one.child.exitCode !== null) differences.push(`a broker ended:\n${one.said().slice(-1000)}`);
+      return {
+        size: `${size} jobs, ${handedOut.size} of them given something`,
+        compared: 'what lives at the provider with none; what was handed out with what the log names',
+        differences,
+        figure: `all dead ${Math.round(performance.now() - fromMs)} ms after the last end; ${[...statuses].map(([status, count]) => `${count} × ${status}`).join(', ')}`,
+      };
+    } finally {
+      for (const one of replicas) await one.kill();
+      await ground.close();
+      await database.close();
+    }
+  },
+};
