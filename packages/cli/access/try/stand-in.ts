@@ -1,6 +1,7 @@
 import { createSign, generateKeyPairSync, randomBytes, randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { listedAt } from './stand-in-lists.ts';
 
 /**
  * GitHub as far as the story of `tripline access try` needs it, on this machine: the issuer of id tokens, an App's tokens that
@@ -23,8 +24,6 @@ export type StandIn = {
   tokens: Map<string, { diedMs: number | undefined }>;
   /** Verdicts that the gate was given, oldest first. */
   verdicts: Word[];
-  /** What was asked that it does not know. */
-  unknown: string[];
   close: () => Promise<void>;
 };
 
@@ -54,7 +53,6 @@ export async function startStandIn(owner: { login: string; id: number }): Promis
     jobs: new Map(),
     tokens: new Map(),
     verdicts: [],
-    unknown: [],
     close: async () => {},
   };
 
@@ -216,7 +214,9 @@ export async function startStandIn(owner: { login: string; id: number }): Promis
       const found = method === asked.method ? path.exec(asked.path) : null;
       if (found !== null) return of(asked, ...found.slice(1));
     }
-    standIn.unknown.push(`${asked.method} ${asked.path}`);
+    const repositories = [...standIn.repositories.keys()].map(repositoryOf);
+    const listed = listedAt(asked.path, asked.query, { login: owner.login, repositories });
+    if (asked.method === 'GET' && listed !== undefined) return { status: 200, body: listed };
     return notFound;
   }
 

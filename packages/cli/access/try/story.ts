@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { readPolicies } from '@tripline/access/policy';
 import type { Config } from '@tripline/config/config';
 import { settings } from '@tripline/config/settings';
 import type { Db } from '@tripline/db/database';
@@ -9,8 +10,9 @@ import { createOutbound } from '@tripline/integrations/outbound';
 import type { ScenarioStep } from '@tripline/scenarios/scenario';
 import { startStandalone } from '@tripline/standalone/standalone';
 import { deliver } from '../../attack/deliver.ts';
-import { UserError } from '../../command.ts';
+import { type Io, UserError } from '../../command.ts';
 import { withStore } from '../../store.ts';
+import { listStanding } from '../standing.ts';
 import { brokerName, createOrganization, login, type Organization, policyName } from './organization.ts';
 import { type StandIn, startStandIn, type Word } from './stand-in.ts';
 import { runStep, type StepDone } from './step.ts';
@@ -31,6 +33,7 @@ type Playing = {
   tripline: { url: string; broker: string };
   db: Db;
   auditToken: string;
+  config: Config;
   /** What the first job was given; dead by the time that it is here. */
   token?: string;
 };
@@ -64,7 +67,7 @@ export async function playStory(folder: string, tell: Tell): Promise<boolean> {
     try {
       await withStore(config, async (db) => {
         const tripline = { url: standalone.url, broker: standalone.broker.url };
-        const playing: Playing = { tell: telling, standIn, organization, folder, tripline, db, auditToken };
+        const playing: Playing = { tell: telling, standIn, organization, folder, tripline, db, auditToken, config };
         for (const part of parts) await part(playing);
       });
     } finally {
@@ -76,7 +79,7 @@ export async function playStory(folder: string, tell: Tell): Promise<boolean> {
   return isAsItShould;
 }
 
-const parts = [policyInForce, tokenOfAJob, nothingForUnreviewed, useAfterwards];
+const parts = [policyInForce, tokenOfAJob, nothingForUnreviewed, useAfterwards, whatStands];
 
 /** A policy counts once the commit that it lies at is known as reviewed. */
 async function policyInForce({ tell, standIn, organization, tripline, db }: Playing): Promise<void> {
@@ -207,6 +210,25 @@ async function useAfterwards(playing: Playing): Promise<void> {
   await deliver({ url: tripline.url }, record);
   tell({ kind: 'line', text: 'GitHub’s audit log tells of a use of it, from 203.0.113.88' });
   await find(playing, 'credential-use-outside-job');
+}
+
+/** What the broker is to take the place of. */
+async function whatStands({ tell, config, organization }: Playing): Promise<void> {
+  tell({ kind: 'chapter', title: 'What stands by itself, and how to retire it' });
+  let printed = 0;
+  const out = (text: string) => {
+    for (const line of text.split('\n')) if (line !== '') tell({ kind: 'line', text: line });
+    printed += 1;
+  };
+  const io: Io = { out, err: () => {}, stdin: process.stdin, env: {}, cwd: config.baseDir, isTerminal: false };
+  const policies = readPolicies(organization.files['access.yaml']);
+  const choice = { org: login, json: false, plan: true, holds: [] };
+  await listStanding({ config, nowMs: Date.now(), policies, uses: undefined }, choice, io);
+  tell({
+    kind: 'seen',
+    ok: printed > 0,
+    text: '`tripline access standing --plan` lists it, with what takes its place',
+  });
 }
 
 /** What a rule finds, and how long after it was told. */
