@@ -23,6 +23,9 @@ export type WhichGrants =
   | { longestUntilMs: number }
   | { all: true };
 
+/** What is set ending is due since so long, ms: whoever revokes may have a clock that is behind that of who ended it. */
+export const clockMarginMs = 3_600_000;
+
 export type EndedGrant = { id: string; workspace: string; policy: string; tier: string };
 
 /**
@@ -50,7 +53,7 @@ export async function endGrants(
   // A statement of its own: it sees what became live before the grant's row was locked.
   await client.query(
     `UPDATE access_credentials SET state = 'ending', due_at = $2 WHERE grant_id = ANY ($1) AND state = 'live'`,
-    [rows.map(({ id }) => id), at],
+    [rows.map(({ id }) => id), new Date(atMs - clockMarginMs)],
   );
   return rows.map(({ id, workspace, policy, tier }) => ({ id, workspace, policy, tier }));
 }

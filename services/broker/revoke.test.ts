@@ -62,6 +62,19 @@ async function ended(id: string, more: Partial<TestGrant> = {}): Promise<void> {
 }
 const rows = async () => (await db.pool.query('SELECT * FROM access_credentials ORDER BY grant_id')).rows;
 
+test('what was set ending by a clock that is ahead is revoked at once by one that is right', async () => {
+  await addGrant(db, {
+    id: 'g1',
+    keys: { run: 'run', job: 'run/g1' },
+    sealed: seals.seal('v', { grantId: 'g1', nth: 0 }),
+  });
+  const atMs = startMs + 10 * 60_000;
+  await inTransaction(db, (client) => endGrants(client, { grants: ['g1'] }, { why: 'job-ended', atMs }));
+  const { revoke } = revoker(dead);
+  expect(await revoke()).toBe(1);
+  expect(await grantStates(db)).toEqual({ g1: 'dead job-ended' });
+});
+
 test('what is to be dead is revoked by its value, told to the log, and its value kept no longer', async () => {
   await ended('g1');
   await addGrant(db, { id: 'g2', keys: { run: 'run', job: 'run/g2' } });

@@ -1,5 +1,5 @@
 import type { Db } from '@tripline/db/database';
-import { type AccessEnd, accessChannel, endGrants } from '@tripline/db/end-grants';
+import { type AccessEnd, accessChannel, clockMarginMs, endGrants } from '@tripline/db/end-grants';
 import { inTransaction } from '@tripline/db/transaction';
 import type { PoolClient } from 'pg';
 import type { JobKeys } from '../keys.ts';
@@ -51,7 +51,7 @@ export async function recordMinted(db: Db, keys: JobKeys, minted: RecordedCreden
 
 async function keepMinted(client: PoolClient, minted: RecordedCredential, state: Recorded['state']): Promise<void> {
   const { grant, nth, handle, sealed, tokenHash, mintedAtMs, expiresAtMs } = minted;
-  const dueMs = state === 'live' ? mintedAtMs + firstLookMs : mintedAtMs;
+  const dueMs = state === 'live' ? mintedAtMs + firstLookMs : mintedAtMs - clockMarginMs;
   // `lost`: minting it took so long that the sweep gave it up.
   const { rowCount } = await client.query(
     `UPDATE access_credentials SET state = $3, handle = $4, sealed = $5, token_hash = $6, minted_at = $7, expires_at = $8,

@@ -1,5 +1,5 @@
 import type { Db } from '@tripline/db/database';
-import { type AccessEnd, type EndedGrant, endGrants } from '@tripline/db/end-grants';
+import { type AccessEnd, clockMarginMs, type EndedGrant, endGrants } from '@tripline/db/end-grants';
 import { inTransaction } from '@tripline/db/transaction';
 import type { GitHubJob, Proof } from '@tripline/identity/workload';
 import type { GiveKind } from '@tripline/integrations/minter';
@@ -49,7 +49,7 @@ export async function endExpired(
 ): Promise<void> {
   await db.pool.query(
     `UPDATE access_credentials SET state = 'ending', due_at = $1 WHERE state = 'live' AND expires_at < $2`,
-    [new Date(nowMs), new Date(expiredBeforeMs)],
+    [new Date(nowMs - clockMarginMs), new Date(expiredBeforeMs)],
   );
 }
 
