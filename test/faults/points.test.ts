@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { broker } from './kill9.broker.ts';
 import { detector } from './kill9.detector.ts';
 import { notifier } from './kill9.notifier.ts';
 import { receiver } from './kill9.receiver.ts';
@@ -9,7 +10,7 @@ import { points } from './points.ts';
 
 test('somebody dies at each point', () => {
   const planned = new Set(
-    [receiver, detector, recorder, notifier, remediator, standalone].flatMap((victim) => victim.points),
+    [receiver, detector, recorder, notifier, remediator, broker, standalone].flatMap((victim) => victim.points),
   );
   expect(Object.keys(points).filter((name) => !planned.has(name))).toEqual([]);
 });

@@ -76,6 +76,25 @@ const places: Readonly<Record<string, RegExp>> = {
   'remediator.taking': /^sql queue-claim$/,
   'remediator.job-done': /^sql queue-done$/,
 
+  'broker.keys': /^http GET \/\.well-known\/jwks$/,
+  'broker.spend': /^sql access-spend$/,
+  'broker.gather': /^sql known-run$/,
+  'broker.intend': /^sql access-intend$/,
+  'broker.kill-switch': /^sql SELECT switches$/,
+  'broker.mint': /^http POST \/app\/installations\/N\/access_tokens$/,
+  'broker.record': /^sql UPDATE access_credentials SET state, handle$/,
+  'broker.recorded': /^sql COMMIT UPDATE access_credentials SET state, handle$/,
+  // What was given, and what was revoked.
+  'broker.append': /^sql log-append$/,
+  'broker.read': /^sql read-log$/,
+  'broker.hear': /^sql INSERT access_ends$/,
+  'broker.end': /^sql UPDATE access_grants SET ending_at, ending_why$/,
+  'broker.ending': /^sql UPDATE access_credentials SET state, due_at$/,
+  'broker.heard': /^sql COMMIT UPDATE positions SET next, log_time_ms$/,
+  'broker.claim': /^sql access-claim-revocations$/,
+  'broker.revoke': /^http DELETE \/installation\/token$/,
+  'broker.dead': /^sql UPDATE access_credentials SET state, dead_at$/,
+
   'outbox.publish': /^sql COMMIT DELETE outbox$/,
 
   'embedded.launch': /^run postgres$/,

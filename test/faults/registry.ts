@@ -7,6 +7,7 @@ import { garbageFault } from './hostile-garbage.ts';
 import { badSignatures } from './hostile-signatures.ts';
 import { slowloris } from './hostile-slowloris.ts';
 import { ssrf } from './hostile-ssrf.ts';
+import { broker } from './kill9.broker.ts';
 import { detector } from './kill9.detector.ts';
 import { notifier } from './kill9.notifier.ts';
 import { receiver } from './kill9.receiver.ts';
@@ -26,7 +27,7 @@ import { upgrade } from './upgrade.ts';
 
 /** Every fault that is played, in the order of the table: by CI in its small size, by `npm run test:faults` in full. */
 export const faults: readonly Fault[] = [
-  ...[receiver, detector, recorder, notifier, remediator, standalone].map(kill9),
+  ...[receiver, detector, recorder, notifier, remediator, broker, standalone].map(kill9),
   // What we stand on.
   ...[lostReplies, postgresStopped, brokersLost, stoppedOwner, rebalanceStorm, diskFull, upgrade],
   // What jobs are given, and is taken back.

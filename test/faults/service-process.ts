@@ -66,7 +66,8 @@ export function startService(
 /** Fills the cache of compiled code: a process that is killed leaves nothing there. */
 export async function warmUp(): Promise<void> {
   const services = ['receiver', 'recorder', 'detector', 'notifier', 'remediator', 'standalone'];
-  const paths = ['packages/cli/table.ts', ...services.map((service) => `services/${service}/main.ts`)];
+  const mains = services.map((service) => `services/${service}/main.ts`);
+  const paths = ['packages/cli/table.ts', 'services/broker/broker.ts', ...mains];
   const script = `await Promise.all(${JSON.stringify(paths)}.map((path) => import(process.cwd() + '/' + path)));`;
   const end = await startProcess(['--input-type=module', '--eval', script], {}).ended;
   if (end !== 0) throw new Error(`compiling ahead ended with ${end}`);
