@@ -1,7 +1,9 @@
 import { type Decision, decide } from '@tripline/access/decide';
 import type { Known } from '@tripline/access/known';
 import { failed, type Reason } from '@tripline/access/reason';
+import type { Entity } from '@tripline/contracts/finding';
 import { instanceOfIssuer } from '@tripline/identity/github/instance';
+import { readOpenAt } from '@tripline/incidents/open-at';
 import { type Answer, jobEnded, refuse, tokenSpent } from './answer.ts';
 import { appendEvents } from './append-events.ts';
 import type { Asked, Asking, ExchangeParts, StepUpLink } from './asking.ts';
@@ -38,7 +40,10 @@ export async function exchange(parts: ExchangeParts, asked: Asked): Promise<Answ
   parts.measures.decided(asking.policyName, decision);
   const { giving } = parts;
   if (giving !== undefined && decision.decision === 'granted')
-    return give({ ...parts, giving }, asking, { things, decision });
+    return give({ ...parts, giving }, asking, {
+      ...{ things, decision },
+      decideAgain: async () => decideOn(asking, await knownNow(parts, asking, { known, things })),
+    });
   await tell(parts, asking, decision);
   const link = decision.decision === 'pending' ? await parts.openStepUp?.(asking) : undefined;
   if (giving === undefined) return dryRun(asking, decision, link);
@@ -85,6 +90,16 @@ const linkBody = (link: StepUpLink) =>
 async function withApproval({ approvalFor }: ExchangeParts, asking: Asking, known: Known): Promise<Known> {
   if (approvalFor === undefined || asking.policy.needs.mfa === undefined) return known;
   return { ...known, approval: await approvalFor(asking) };
+}
+
+/** What is known, with the incidents that are open by now. Those of a policy that minds none are not read. */
+async function knownNow(
+  { db }: ExchangeParts,
+  { workspace, policy }: Asking,
+  { known, things }: { known: Known; things: readonly Entity[] },
+): Promise<Known> {
+  if (policy.needs.noIncident === undefined) return known;
+  return { ...known, incidents: await readOpenAt(db, workspace, things) };
 }
 
 function policiesMissing({ logger }: ExchangeParts, fault: string): Answer {

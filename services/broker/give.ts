@@ -19,6 +19,9 @@ type GiveParts = ExchangeParts & { giving: Giving };
 type Part = { nth: number; kind: GiveKind; give: Give; minter: Minter };
 type MintedPart = Part & { minted: Minted };
 
+/** `things`: that an incident may name of the job. `decideAgain`: by the incidents that are open when it is asked. */
+type Granted = { things: readonly Entity[]; decision: Decision; decideAgain: () => Promise<Decision> };
+
 /**
  * Gives what a policy says to a job that was granted it: writes down what is to be minted, mints each part, records it under the
  * job's lock, tells the log, and only then hands it out, all of it or nothing. What was minted and is not handed out is revoked.
@@ -26,7 +29,7 @@ type MintedPart = Part & { minted: Minted };
 export async function give(
   parts: GiveParts,
   asking: Asking,
-  { things, decision }: { things: readonly Entity[]; decision: Decision },
+  { things, decision, decideAgain }: Granted,
 ): Promise<Answer> {
   const { db, clock, giving, measures, logger } = parts;
   const { id, policyName, askedMs } = asking;
@@ -37,10 +40,17 @@ export async function give(
   if (intended.result === 'ended') return jobEnded;
   if (intended.result === 'capped') return capReached(parts, asking, intended.granted);
   if (intended.isFirst) logger.warn({ policy: policyName, grant: id }, 'the first grant of this policy');
-  const mintMs = clock.nowMs();
+  const refusal = await refusalMeanwhile(parts, asking, decideAgain).catch((error: Error) => error);
+  if (refusal !== undefined) {
+    const all = planned.parts.map(({ nth }) => nth);
+    await takeBack(parts, asking, [], all);
+    if (refusal instanceof Error) throw refusal;
+    return refusal;
+  }
   const minted: MintedPart[] = [];
   let fault: Fault | undefined;
   try {
+    const mintMs = clock.nowMs();
     fault = await mintAll(parts, asking, planned.parts, { minted, untilMs: longestUntilMs });
     if (fault === undefined) {
       const mintedMs = clock.nowMs();
@@ -60,6 +70,26 @@ export async function give(
     untouched.map(({ nth }) => nth),
   );
   return fault.answer;
+}
+
+/**
+ * Why nothing is given after all. To be asked once the grant is written down: an incident that opens from then on ends it, and one that
+ * opened before, after what is open was read, saw no grant that it could end.
+ */
+async function refusalMeanwhile(
+  parts: GiveParts,
+  asking: Asking,
+  decideAgain: Granted['decideAgain'],
+): Promise<Answer | undefined> {
+  const inForce = parts.policies();
+  if (!('sha256' in inForce) || inForce.sha256 !== asking.policies.sha256)
+    return refuse('ended-meanwhile', 'The policies changed while it was decided: ask again');
+  const decision = await decideAgain();
+  if (decision.decision === 'granted') return undefined;
+  const event = decidedEvent(asking, decision, { atMs: parts.clock.nowMs(), isDryRun: false });
+  await appendEvents(parts, [event]);
+  const { reasons } = decision;
+  return refuse('denied', `Policy ${asking.policyName} gives this job nothing`, { reasons });
 }
 
 /** What mints each part. Before anything is written: what cannot be given whole is not begun. */

@@ -1,3 +1,5 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Db } from '@tripline/db/database';
 import { endGrants } from '@tripline/db/end-grants';
 import { inTransaction } from '@tripline/db/transaction';
@@ -6,6 +8,7 @@ import { fakeStream } from '@tripline/testing/fakes/stream';
 import { forEachTest } from '@tripline/testing/postgres/for-each-test';
 import { fakeMinter, type Issuer, startBroker, startIssuer } from '@tripline/testing/services/broker';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { recordFindings, someFinding } from '../../test/faults/recorded-findings.ts';
 import type { Gather } from './asking.ts';
 import { createSeals } from './seal.ts';
 import { lockEnds, noteEnds } from './store/ends.ts';
@@ -42,6 +45,11 @@ policies:
       - { github: { repositories: [acme/api], permissions: { contents: read } } }
       - { vault: { role: deploy, for: 30m } }
     max: 45m
+  minds-incidents:
+    tier: production
+    who: { github: { repository: acme/api, caller: .github/workflows/release.yml@refs/heads/main, workflow: acme/deploy/.github/workflows/deploy.yml@refs/heads/main, events: [push], ref: refs/heads/main, environment: production } }
+    needs: { reviewed: true, noIncident: high }
+    give: [{ github: { repositories: [acme/api], permissions: { contents: read } } }]
   asks-somebody:
     tier: production
     who: { github: { repository: acme/api, caller: .github/workflows/release.yml@refs/heads/main, workflow: acme/deploy/.github/workflows/deploy.yml@refs/heads/main, events: [push], ref: refs/heads/main } }
@@ -160,6 +168,41 @@ describe('a job that its policy grants', () => {
       ...[0, 1].map((nth) => ({ id: first.body['grant'], nth, state: 'ending', ending_why: 'asked-again' })),
       ...[0, 1].map((nth) => ({ id: second.body['grant'], nth, state: 'live', ending_why: null })),
     ]);
+  });
+
+  test('is given nothing by an incident that opens after what is open was read', async () => {
+    const entities = [{ kind: 'repository' as const, id: 'acme/api', key: repositoryKey }];
+    const broker = await start({
+      seams: {
+        gather: async (...asked) => {
+          const read = await gather(...asked);
+          await recordFindings(owner, [{ ...someFinding('p', { person: 'p' }), severity: 'high', entities }]);
+          return read;
+        },
+      },
+    });
+    expect(await broker.ask(await issuer.token(), 'minds-incidents')).toMatchObject({
+      ...{ status: 403, body: { error: { reason: 'denied' }, reasons: [{ condition: 'incident' }] } },
+    });
+    expect(github.orders).toEqual([]);
+    expect(await grants()).toMatchObject([{ state: 'dead', ending_why: 'not-recorded', sealed: false }]);
+    expect(told()).toMatchObject([{ type: 'access.decided', data: { 'tripline.access.decision': 'denied' } }]);
+  });
+
+  test('is given nothing by policies that changed while it was decided', async () => {
+    const broker = await start({
+      seams: {
+        gather: (...asked) => {
+          writeFileSync(join(broker.folder, 'access.yaml'), policies.replace('max: 45m', 'max: 30m'));
+          return gather(...asked);
+        },
+      },
+    });
+    expect(await broker.ask(await issuer.token())).toMatchObject({
+      ...{ status: 409, body: { error: { reason: 'ended-meanwhile' } } },
+    });
+    expect(github.orders).toEqual([]);
+    expect((await grants()).map(({ state }) => state)).toEqual(['dead', 'dead']);
   });
 
   test('gives it back by a fresh token of its own; another job is told of no such grant', async () => {
