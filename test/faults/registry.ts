@@ -1,3 +1,4 @@
+import { accessClock, accessFrozen } from './access-frozen.ts';
 import { accessRace } from './access-race.ts';
 import { brokersLost } from './brokers-lost.ts';
 import { diskFull } from './disk-full.ts';
@@ -31,7 +32,7 @@ export const faults: readonly Fault[] = [
   // What we stand on.
   ...[lostReplies, postgresStopped, brokersLost, stoppedOwner, rebalanceStorm, diskFull, upgrade],
   // What jobs are given, and is taken back.
-  ...[accessRace],
+  ...[accessRace, accessFrozen, accessClock],
   // Whom we tell, and who acts for us.
   ...[sinksFaulty, sinksAway, storm],
   // All of it at once, by chance.
