@@ -100,6 +100,28 @@ test('what is to be dead is revoked by its value, told to the log, and its value
   expect(await revoke()).toBe(0);
 });
 
+test('a provider that hangs holds up no other’s, and what failed holds up nothing that is new', async () => {
+  for (let n = 0; n < 40; n += 1) await ended(`hung-${n}`, { kind: 'gitlab', sealed: null });
+  await ended('g1');
+  const hanging = Promise.withResolvers<Revoked>();
+  const asked: string[] = [];
+  const { measures, told, append, unseal } = revoker(dead);
+  const revoking = startRevoking({
+    ...{ db, logger, clock: { ...systemClock, nowMs: () => startMs }, measures, append, unseal },
+    minterOf: (kind) => ({
+      revoke: ({ handle }) => {
+        asked.push(handle['name']!);
+        return kind === 'gitlab' ? hanging.promise : Promise.resolve(dead);
+      },
+    }),
+  });
+  await expect.poll(() => told.length, { interval: 5, timeout: 10_000 }).toBe(1);
+  expect(asked).toContain('g1');
+  hanging.resolve(away);
+  await expect.poll(() => asked.length, { interval: 5, timeout: 10_000 }).toBe(41);
+  await revoking.close();
+});
+
 test('what is revoked by its handle needs no value', async () => {
   await ended('g1', { kind: 'vault', sealed: null });
   const { revoke, asked } = revoker({ result: 'dead', by: 'dead-already' });

@@ -30,8 +30,8 @@ export type RevokerParts = {
 export const toldAfterMs = 60_000;
 /** Longer than a minter's calls take: a revoker that died or is frozen loses its claims then. */
 export const claimMs = 30_000;
-/** Of revocations under way at once: they mostly wait for providers. */
-const concurrency = 32;
+/** Of revocations of a kind under way at once: they mostly wait for its provider. */
+const most: Readonly<Record<GiveKind, number>> = { github: 32, aws: 32, vault: 32, gitlab: 32 };
 /** New ones are signalled by NOTIFY; polling finds those that become due. */
 const pollMs = 1000;
 const firstPauseMs = 500;
@@ -49,7 +49,7 @@ export function startRevoking(parts: RevokerParts): { close: () => Promise<void>
   const by = randomUUID();
   const arrivals = createSignal();
   const closing = new AbortController();
-  const inHand = new Set<Promise<void>>();
+  const inHand = new Map<Promise<void>, GiveKind>();
   const listener = openListener({
     connection: db.pool.options,
     channels: [accessChannel],
@@ -61,12 +61,12 @@ export function startRevoking(parts: RevokerParts): { close: () => Promise<void>
     let isAway = false;
     while (!closing.signal.aborted) {
       try {
-        for (const revocation of await claim(parts, by, concurrency - inHand.size)) {
+        for (const revocation of await claim(parts, by, [...inHand.values()])) {
           const revoking: Promise<void> = revoke(parts, by, revocation).finally(() => {
             inHand.delete(revoking);
             arrivals.notify();
           });
-          inHand.add(revoking);
+          inHand.set(revoking, revocation.kind);
         }
         isAway = false;
       } catch (error) {
@@ -80,7 +80,7 @@ export function startRevoking(parts: RevokerParts): { close: () => Promise<void>
     async close() {
       closing.abort();
       await running;
-      await Promise.all(inHand);
+      await Promise.all(inHand.keys());
       await listener.close();
     },
   };
@@ -88,15 +88,18 @@ export function startRevoking(parts: RevokerParts): { close: () => Promise<void>
 
 /** Revokes all that is due now, once each. @returns how many those were. */
 export async function revokeDue(parts: RevokerParts, by: string): Promise<number> {
-  const due = await claim(parts, by, concurrency);
+  const due = await claim(parts, by, []);
   await Promise.all(due.map((revocation) => revoke(parts, by, revocation)));
   return due.length;
 }
 
-async function claim({ db, clock }: RevokerParts, by: string, room: number): Promise<Revocation[]> {
-  if (room <= 0) return [];
+/** `inHand`: kinds of those that are under way. */
+async function claim({ db, clock }: RevokerParts, by: string, inHand: readonly GiveKind[]): Promise<Revocation[]> {
+  const rooms = new Map(Object.entries(most) as [GiveKind, number][]);
+  for (const kind of inHand) rooms.set(kind, rooms.get(kind)! - 1);
+  if ([...rooms.values()].every((room) => room === 0)) return [];
   const nowMs = clock.nowMs();
-  return claimRevocations(db, { by, nowMs, untilMs: nowMs + claimMs }, room);
+  return claimRevocations(db, { by, nowMs, untilMs: nowMs + claimMs }, rooms);
 }
 
 /** When the provider said that it is dead, and how it came to be; the latter is not kept while the log is away. */
