@@ -55,7 +55,10 @@ export type AccessAnswer = { status: number; reason: string | undefined; token: 
  * What brokers that are processes need around them: an issuer of id tokens, a GitHub that mints, a log, and a detector that is never
  * behind, in the place of which what it would tell of each job is written.
  */
-export async function openAccess(database: FreshDatabase, { brokers = [] }: { brokers?: readonly string[] } = {}) {
+export async function openAccess(
+  database: Pick<FreshDatabase, 'db' | 'url' | 'urlAs'>,
+  { brokers = [] }: { brokers?: readonly string[] } = {},
+) {
   const { db } = database;
   const folder = mkdtempSync(join(tmpdir(), 'tripline-access-'));
   const [issuer, github] = await Promise.all([startIssuer(), startTokenProvider()]);

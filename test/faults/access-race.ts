@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { freshDatabaseOn } from '../../packages/testing/postgres/fresh-database.ts';
-import { accessDifferences, openAccess } from './access-ground.ts';
+import { type AccessGround, accessDifferences, openAccess } from './access-ground.ts';
 import type { Fault } from './fault.ts';
 import { until } from './service-process.ts';
 
@@ -21,8 +21,6 @@ export const accessRace: Fault = {
     const database = await freshDatabaseOn(postgresUrl);
     const ground = await openAccess(database, { brokers });
     const replicas = [ground.start(), ground.start()];
-    const handedOut = new Map<string, number>();
-    const statuses = new Map<string, number>();
     ground.github.provider.delayMs = 5;
     let asked = 0;
     ground.github.provider.misbehaves = (what) => {
@@ -35,26 +33,7 @@ export const accessRace: Fault = {
     };
     try {
       const urls = await Promise.all(replicas.map(({ url }) => url));
-      let next = 0;
-      const ask = async (job: number) => {
-        const answer = await ground.ask(urls[job % 2]!, await ground.token(job));
-        const key = `${answer.status} ${answer.reason ?? ''}`.trim();
-        statuses.set(key, (statuses.get(key) ?? 0) + 1);
-        if (answer.token !== undefined) handedOut.set(answer.token, job);
-      };
-      const runner = async () => {
-        for (let job = next++; job < size; job = next++) {
-          if (job % 5000 === 0) say(`${job} jobs`);
-          await ground.tellOf([job]);
-          // From before it asks until after it was answered, in steps that share no divisor with the replicas.
-          const end = async () => {
-            await pause((job * 7) % 60);
-            await ground.end([job]);
-          };
-          await Promise.all([job % 3 === 0 ? ask(job) : pause((job * 5) % 15).then(() => ask(job)), end()]);
-        }
-      };
-      await Promise.all(Array.from({ length: atOnce }, runner));
+      const { handedOut, statuses } = await race(ground, urls, { size, say });
       const fromMs = performance.now();
       await until(() => ground.github.alive.size === 0, { patienceMs }).catch(() => {});
       const differences = await accessDifferences(ground, handedOut);
@@ -76,3 +55,50 @@ export const accessRace: Fault = {
     }
   },
 };
+
+/**
+ * Jobs that ask, each at one of `urls`, and end, from before they ask until after they were answered.
+ * @returns what was handed out, by token, and how many were answered how.
+ */
+export async function race(
+  ground: AccessGround,
+  urls: readonly string[],
+  { size, say }: { size: number; say: (text: string) => void },
+): Promise<{ handedOut: Map<string, number>; statuses: Map<string, number> }> {
+  const handedOut = new Map<string, number>();
+  const statuses = new Map<string, number>();
+  let next = 0;
+  const ask = async (job: number) => {
+    const answer = await ground.ask(urls[job % urls.length]!, await ground.token(job));
+    const key = `${answer.status} ${answer.reason ?? ''}`.trim();
+    statuses.set(key, (statuses.get(key) ?? 0) + 1);
+    if (answer.token !== undefined) handedOut.set(answer.token, job);
+  };
+  const end = async (job: number) => {
+    await pause((job * 7) % 60);
+    await persistently(() => ground.end([job]));
+  };
+  const runner = async () => {
+    for (let job = next++; job < size; job = next++) {
+      if (job % 5000 === 0) say(`${job} jobs`);
+      await persistently(() => ground.tellOf([job]));
+      const asking = job % 3 === 0 ? ask(job) : pause((job * 5) % 15).then(() => ask(job));
+      await Promise.all([asking, end(job)]);
+    }
+  };
+  await Promise.all(Array.from({ length: atOnce }, runner));
+  return { handedOut, statuses };
+}
+
+/** Does it again until it succeeds: whoever tells of ends and jobs does not forget them while Postgres is away. */
+async function persistently(work: () => Promise<unknown>): Promise<void> {
+  const untilMs = performance.now() + 60_000;
+  for (;;) {
+    try {
+      return void (await work());
+    } catch (error) {
+      if (performance.now() > untilMs) throw error;
+      await pause(100);
+    }
+  }
+}

@@ -1,5 +1,6 @@
 import { accessClock, accessFrozen } from './access-frozen.ts';
 import { accessRace } from './access-race.ts';
+import { accessStopped } from './access-stopped.ts';
 import { brokersLost } from './brokers-lost.ts';
 import { diskFull } from './disk-full.ts';
 import type { Fault } from './fault.ts';
@@ -32,7 +33,7 @@ export const faults: readonly Fault[] = [
   // What we stand on.
   ...[lostReplies, postgresStopped, brokersLost, stoppedOwner, rebalanceStorm, diskFull, upgrade],
   // What jobs are given, and is taken back.
-  ...[accessRace, accessFrozen, accessClock],
+  ...[accessRace, accessStopped, accessFrozen, accessClock],
   // Whom we tell, and who acts for us.
   ...[sinksFaulty, sinksAway, storm],
   // All of it at once, by chance.

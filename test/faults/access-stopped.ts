@@ -1,0 +1,79 @@
+import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { openDatabase } from '@tripline/db/database';
+import { migrate } from '@tripline/db/migrate';
+import { startEmbedded } from '@tripline/embedded-postgres/embedded';
+import { accessDifferences, openAccess } from './access-ground.ts';
+import { race } from './access-race.ts';
+import type { Fault } from './fault.ts';
+import { until } from './service-process.ts';
+
+/** Jobs a stop. */
+const jobsAStop = 200;
+
+/** Postgres, which holds the log too, stops in the middle of grants and revocations, and comes back, while two brokers run on. */
+export const accessStopped: Fault = {
+  name: 'access-stopped',
+  what: 'Postgres and the log stopped in the manner `immediate` while jobs are given something and end',
+  sizes: { ci: 1, full: 20, unit: 'stops' },
+  async run({ say }, size) {
+    const dir = mkdtempSync(join(tmpdir(), 'tripline-access-'));
+    // Started by root, Postgres runs as nobody, who must get through to its data.
+    chmodSync(dir, 0o711);
+    const dataDir = join(dir, 'postgres');
+    const servers = [await startEmbedded({ dataDir })];
+    const { url } = servers[0]!;
+    const db = openDatabase(url, { applicationName: 'faults', maxConnections: 10 });
+    await migrate(db);
+    const ground = await openAccess({ db, url, urlAs: () => url });
+    const replicas = [ground.start(), ground.start()];
+    ground.github.provider.delayMs = 10;
+    try {
+      const urls = await Promise.all(replicas.map((one) => one.url));
+      let isOver = false;
+      const racing = race(ground, urls, { size: size * jobsAStop, say }).finally(() => {
+        isOver = true;
+      });
+      let stops = 0;
+      while (stops < size && !isOver) {
+        await pause(400 + ((stops * 37) % 200));
+        const pid = Number(readFileSync(join(dataDir, 'cluster/postmaster.pid'), 'utf8').split('\n')[0]);
+        process.kill(pid, 'SIGQUIT');
+        await until(() => !isAlive(pid), { what: 'the end of Postgres' });
+        servers.push(await startEmbedded({ dataDir }));
+        stops += 1;
+      }
+      const { handedOut, statuses } = await racing;
+      const fromMs = performance.now();
+      await until(() => ground.github.alive.size === 0, { patienceMs: 60_000 }).catch(() => {});
+      const differences = await accessDifferences(ground, handedOut);
+      if (stops < size) differences.push(`only ${stops} stops came before all jobs were done`);
+      if (handedOut.size === 0) differences.push('nothing was given, which proves nothing');
+      for (const one of replicas)
+        if (one.child.exitCode !== null) differences.push(`a broker ended:\n${one.said().slice(-1000)}`);
+      return {
+        size: `${stops} stops, ${size * jobsAStop} jobs, ${handedOut.size} of them given something`,
+        compared: 'what lives at the provider with none; what was handed out with what the log names',
+        differences,
+        figure: `${ground.github.tokens.size} minted; all dead ${Math.round(performance.now() - fromMs)} ms after the last end; ${[...statuses].map(([status, count]) => `${count} × ${status}`).join(', ')}`,
+      };
+    } finally {
+      for (const one of replicas) await one.kill();
+      await ground.close();
+      await db.close();
+      for (const server of servers.reverse()) await server.stop();
+      rmSync(dir, { recursive: true, force: true });
+    }
+  },
+};
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
