@@ -105,7 +105,7 @@ let jobs = 0;
 async function play(death?: Death) {
   jobs += 1;
   const job = String(jobs);
-  const jobKey = `github/github.com/74/9/2/${job}`;
+  const jobKey = `acme/github/github.com/74/9/2/${job}`;
   const life = mortal(death);
   const victimDb = openAs(database.db, 'broker');
   const log = fakeStream();

@@ -24,7 +24,7 @@ export async function exchange(parts: ExchangeParts, asked: Asked): Promise<Answ
   const proved = await proveJob(parts, asked.token);
   if ('answer' in proved) return proved.answer;
   const { job, workspace } = proved;
-  const keys = keysOfJob(job, instanceOfIssuer(job.issuer));
+  const keys = keysOfJob(job, { workspace, instance: instanceOfIssuer(job.issuer) });
   const { isFirst, hasEnded } = await spend(parts.db, job, keys);
   if (!isFirst) return tokenSpent;
   if (hasEnded) return jobEnded;

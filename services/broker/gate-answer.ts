@@ -126,7 +126,9 @@ async function converse(work: Work, inForce: PoliciesInForce, access: GateAccess
   const { parts, question } = work;
   const run = await access.run();
   if (run.result === 'refused') return retry(work, run.outcome);
-  const { attempt, isOver } = run.value;
+  const { attempt, isOver, ownerId } = run.value;
+  // Whoever may sign for one workspace names the repository of another: its own log tells of no such run, which would be a no.
+  if (ownerId !== question.owner.id) return passOver(work, ownerId);
   const isOfFormer = question.attempt !== null && question.attempt !== attempt;
   if (isOver || isOfFormer) return letGo(work, inForce, question.attempt ?? attempt);
   // Somebody went past the gate, another delivery was answered, or we were killed while we said it: an approval that came later than
@@ -201,6 +203,18 @@ async function sayVerdict(work: Work, inForce: PoliciesInForce, { judged, attemp
     measures.seconds.observe((atMs - question.heardMs) / 1000);
   const { repository, runId, environment } = question;
   logger.info({ repository: repository.name, run: runId, attempt, environment, decision }, 'the gate answered');
+  return undefined;
+}
+
+/** Says nothing: who asks is not whose deployment it is. */
+async function passOver(work: Work, ownerId: string): Promise<Later> {
+  const { parts, question } = work;
+  const { db, clock, logger } = parts;
+  logger.error(
+    { question: question.id, workspace: question.workspace, owner: question.owner.id, ownerId },
+    'the gate was asked about a repository of another owner than the delivery says; nothing is answered',
+  );
+  await closeQuestion(db, held(work), { state: 'over', atMs: clock.nowMs() });
   return undefined;
 }
 

@@ -25,7 +25,7 @@ export function toStandFor(
   { name, policy }: NamedPolicy,
   lock: Version['lock'],
 ): ToStandFor {
-  const { run } = keysOfJob(job, instance);
+  const { run } = keysOfJob(job, { workspace, instance });
   return { workspace, run, instance, job, policyName: name, policy, lock };
 }
 

@@ -252,6 +252,15 @@ describe('what is not known', () => {
     expect(github.words).toMatchObject([{}, { state: 'rejected' }]);
   });
 
+  test('that another workspace asks about is told nothing: its log knows no such run, and that is no no', async () => {
+    await told();
+    await asked(question({ workspace: 'other', owner: { id: '66', name: 'other' } }));
+    nowMs += 11 * 60_000;
+    await answer();
+    expect(github.words).toEqual([]);
+    expect(await rowOf()).toMatchObject({ state: 'over', decision: null });
+  });
+
   test('a second factor is asked for, with a link that is said anew while it is waited for, and waited for two hours', async () => {
     inForce = policies(examplePolicies);
     let approval: { by: string; ageMs: number; isPhishingResistant: boolean } | undefined;
@@ -279,7 +288,10 @@ describe('what is not known', () => {
     expect(github.words).toMatchObject([waits]);
     expect(github.words[0]!.comment).toContain('Open https://access.acme.example/step-up/p1 and type 4711');
     // What is stood for is what the job itself will ask for.
-    const { run } = keysOfJob({ ...opened[0]!.job, checkRunId: null } as never, 'github.com');
+    const { run } = keysOfJob({ ...opened[0]!.job, checkRunId: null } as never, {
+      workspace: 'acme',
+      instance: 'github.com',
+    });
     expect(opened[0]).toMatchObject({ run, workspace: 'acme', policyName: 'deploy-api' });
     expect(sought[0]).toMatchObject({ run, sha, environment: 'production', policy: { name: 'deploy-api' } });
     for (let minutes = 0; minutes < 100; minutes += 1) {

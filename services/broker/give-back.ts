@@ -16,8 +16,9 @@ export async function returnGrant(
 ): Promise<Answer> {
   const proved = await proveJob(parts, token);
   if ('answer' in proved) return proved.answer;
-  const keys = keysOfJob(proved.job, instanceOfIssuer(proved.job.issuer));
-  const { isFirst } = await spend(parts.db, proved.job, keys);
+  const { job, workspace } = proved;
+  const keys = keysOfJob(job, { workspace, instance: instanceOfIssuer(job.issuer) });
+  const { isFirst } = await spend(parts.db, job, keys);
   if (!isFirst) return tokenSpent;
   const state = await giveBack(parts.db, { id: grant, keys, atMs: parts.clock.nowMs() });
   if (state === 'unknown') return refuse('grant-unknown', `There is no grant ${grant} of this job`);

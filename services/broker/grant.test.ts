@@ -63,7 +63,7 @@ const known: Awaited<ReturnType<Gather>>['known'] = {
 };
 const repositoryKey = 'github:github.com:74';
 const gather: Gather = async () => ({ known, things: [{ kind: 'repository', id: 'acme/api', key: repositoryKey }] });
-const jobKey = 'github/github.com/74/9/2/2832853555';
+const jobKey = 'acme/github/github.com/74/9/2/2832853555';
 
 type Started = Awaited<ReturnType<typeof startBroker>>;
 let stream: ReturnType<typeof fakeStream>;

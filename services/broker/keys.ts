@@ -9,9 +9,15 @@ export type JobKeys = {
   run: string;
 };
 
-/** The keys of a job that its token proves. `instance`: host of the provider that the issuer signs for, such as `github.com`. */
-export function keysOfJob({ provider, repository, run, checkRunId }: GitHubJob, instance: string): JobKeys {
-  const of = `${provider}/${instance}/${repository.id}/${run.id}/${run.attempt}`;
+/**
+ * The keys of a job that its token proves, in the workspace of its organisation: what another workspace's webhooks say of it ends
+ * nothing. `instance`: host of the provider that the issuer signs for, such as `github.com`.
+ */
+export function keysOfJob(
+  { provider, repository, run, checkRunId }: GitHubJob,
+  { workspace, instance }: { workspace: string; instance: string },
+): JobKeys {
+  const of = `${workspace}/${provider}/${instance}/${repository.id}/${run.id}/${run.attempt}`;
   return { run: of, job: checkRunId === null ? null : `${of}/${checkRunId}` };
 }
 
@@ -22,7 +28,7 @@ export function keysOfEvent(event: LoggedEvent): JobKeys | undefined {
   const run = data['cicd.pipeline.run.id'];
   const attempt = data['tripline.pipeline.run.attempt'];
   if (repository === undefined || run === undefined || attempt === undefined) return undefined;
-  const of = `${providerOf(event)}/${instanceOf(event)}/${repository}/${run}/${attempt}`;
+  const of = `${event.workspace}/${providerOf(event)}/${instanceOf(event)}/${repository}/${run}/${attempt}`;
   const checkRun = data['cicd.pipeline.task.check_run.id'] ?? data['cicd.pipeline.task.run.id'];
   return { run: of, job: checkRun === undefined ? null : `${of}/${checkRun}` };
 }

@@ -45,7 +45,7 @@ async function start(read: Pick<Stream, 'consume' | 'offsets'> = stream): Promis
   return watch;
 }
 
-const run = 'github/github.com/74/9/1';
+const run = 'acme/github/github.com/74/9/1';
 const job = (n: number) => ({ run, job: `${run}/${n}` });
 
 let nth = 0;
@@ -83,11 +83,19 @@ test('the end of a job ends what it was given, at once; that of its run ends the
   expect(await grantStates(db)).toMatchObject({ g2: 'ending run-ended', 'for-the-run': 'ending run-ended' });
 });
 
+test('what another workspace’s webhooks say of a job ends nothing of it', async () => {
+  await addGrant(db, { id: 'g1', keys: job(1) });
+  await start();
+  await written.append([finished(1, 'another'), finished(2)]);
+  await untilEnded(job(1).job.replace('acme/', 'another/'), job(2).job);
+  expect(await grantStates(db)).toEqual({ g1: 'live' });
+});
+
 test('ends that the log held before the start are noted first, and only then may anything be given', async () => {
   await written.append([finished(1), other(), finished(2, 'another')]);
   const watch = await start();
   await expect.poll(() => watch.caughtUp(), { interval: 5, timeout: 10_000 }).toBe(true);
-  expect(await ends()).toEqual([job(1).job, job(2).job]);
+  expect(await ends()).toEqual([job(1).job, job(2).job.replace('acme/', 'another/')]);
   await watch.ready();
 });
 

@@ -19,8 +19,8 @@ export type GateQuestion = { installation: string; repositoryId: string; runId: 
 export type GateAccess = {
   /** Its token as the provider's audit log names it, by the base64 SHA-256 of its value; it is used for nothing before `work` asks. */
   token: { hash: string; expiresAtMs: number };
-  /** The run as it is now: its attempt, and whether it ended, so that nothing waits any more. */
-  run: () => Promise<Reply<{ attempt: number; isOver: boolean }>>;
+  /** The run as it is now: its attempt, whether it ended, so that nothing waits any more, and whose repository it is of. */
+  run: () => Promise<Reply<{ attempt: number; isOver: boolean; ownerId: string }>>;
   /** Whether a deployment of the run to the environment waits, for whomever. */
   waits: () => Promise<Reply<boolean>>;
   /** Says yes, no or, without `state`, what it waits for; `give-up`: GitHub does not take it. */
@@ -50,7 +50,7 @@ const runAnswer = z.object({
   id: z.int(),
   run_attempt: z.int().positive(),
   status: z.string().nullable(),
-  repository: z.object({ id: z.int() }),
+  repository: z.object({ id: z.int(), owner: z.object({ id: z.int() }) }),
 });
 const pendingAnswer = z.array(z.object({ environment: z.object({ name: z.string() }) }));
 
@@ -144,10 +144,8 @@ function accessTo(
       const read = runAnswer.safeParse(sent.value.data);
       if (!read.success || String(read.data.id) !== runId || String(read.data.repository.id) !== repositoryId)
         return refused('unexpected', 'GitHub told of another run, or in a form that is not known');
-      return {
-        result: 'answered',
-        value: { attempt: read.data.run_attempt, isOver: read.data.status === 'completed' },
-      };
+      const { run_attempt: attempt, status, repository: of } = read.data;
+      return { result: 'answered', value: { attempt, isOver: status === 'completed', ownerId: String(of.owner.id) } };
     },
     async waits() {
       const route = 'GET /repos/{owner}/{repo}/actions/runs/{run_id}/pending_deployments';

@@ -49,7 +49,12 @@ export async function startFakeGate() {
     if (route === 'DELETE /installation/token') return tokens.delete(token) ? { status: 204 } : { status: 401 };
     const run = '/repos/acme/api/actions/runs/9';
     if (route === `GET ${run}`)
-      return json(200, { id: 9, run_attempt: github.attempt, status: github.status, repository: { id: 74 } });
+      return json(200, {
+        id: 9,
+        run_attempt: github.attempt,
+        status: github.status,
+        repository: { id: 74, owner: { id: 65 } },
+      });
     if (route === `GET ${run}/pending_deployments`)
       return json(
         200,

@@ -103,7 +103,7 @@ export async function raceEnds(db: Db, { from = 0, to }: { from?: number; to: nu
   const runner = async () => {
     for (let n = next++; n < to; n = next++) {
       const id = `raced-${n}`;
-      const keys = { run: `github/github.com/74/${n}/1`, job: `github/github.com/74/${n}/1/1` };
+      const keys = { run: `acme/github/github.com/74/${n}/1`, job: `github/github.com/74/${n}/1/1` };
       const given = addGrant(db, { id, keys, credential: 'minting' }).then(() =>
         recordMinted(db, keys, minted({ id })),
       );

@@ -77,7 +77,7 @@ export async function startStepUps(
       ...{ run: { id: '9', attempt: 1 }, ref: 'refs/heads/main', event: 'push', environment: 'production' },
       ...{ actor: { id: '11', name: 'ada' }, ...change },
     } as unknown as ToStandFor['job'];
-    const run = `github/github.com/74/${job.run.id}/${job.run.attempt}`;
+    const run = `acme/github/github.com/74/${job.run.id}/${job.run.attempt}`;
     return {
       ...{ workspace: 'acme', instance: 'github.com', run, policyName: 'deploy-api', policy, lock },
       job,

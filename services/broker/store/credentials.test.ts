@@ -28,8 +28,8 @@ beforeEach(() => fresh.db.pool.query('TRUNCATE access_credentials, access_grants
 
 /** Keys of the job `n` of run `run`. */
 const keys = (n: number, run = 9): JobKeys => ({
-  run: `github/github.com/74/${run}/1`,
-  job: `github/github.com/74/${run}/1/${n}`,
+  run: `acme/github/github.com/74/${run}/1`,
+  job: `acme/github/github.com/74/${run}/1/${n}`,
 });
 
 const ask = (id: string, by: JobKeys, more: Partial<TestGrant> = {}) =>
