@@ -36,6 +36,7 @@ describe('diff', () => {
     ['narrower', 'max', 'max: 45m', 'max: 40m'],
     ['wider', 'until', 'max: 45m', 'max: 45m\n    until: run'],
     ['wider', 'onIncident', 'max: 45m', 'max: 45m\n    onIncident: afterJob'],
+    ['wider', 'sts', 'max: 45m', 'max: 45m\n    sts: [{ scope: acme/api, identity: deploy }]'],
     ['wider', 'tiers.staging', 'staging: [staging]', 'staging: [staging, sandbox]'],
     ['other', 'workflow', '        workflow: acme/deploy/.github/workflows/deploy.yml@refs/heads/main\n', ''],
   ])('says %s of %s', (is, field, from, to) => {

@@ -1,6 +1,7 @@
 import { severities } from '@tripline/contracts/finding';
 import type { LockFile } from './lock.ts';
 import type { GithubWho, Give, Policy, PolicyFile } from './policy.ts';
+import { describeSts } from './sts.ts';
 import { contains, describeSet, isIn, type TextSet } from './text-set.ts';
 
 /**
@@ -61,6 +62,8 @@ function differencesOf(before: Policy, after: Policy, from: Version, to: Version
     ...byOrder('until', ['job', 'run'], before.until, after.until),
     ...byNumber('max', before.max, after.max),
     ...byOrder('onIncident', ['atOnce', 'afterJob'], before.onIncident, after.onIncident),
+    // Tokens that are for the bare host let in by it, too.
+    ...bySet('sts', before.sts.map(describeSts), after.sts.map(describeSts)),
   ];
 }
 

@@ -29,6 +29,11 @@ describe('lint', () => {
     ['error: needs.mfa: name the owners', 'of: trigger', 'of: owners'],
     ['error: needs.mfa: nobody set a scheduled run off', 'events: [push, ', 'events: [push, schedule, '],
     ['error: grace is not pinned', 'within: 15m', 'within: 15m, owners: [grace]'],
+    [
+      'error: sts acme/api deploy: octo-sts’s clients take one token of GitHub’s',
+      '    max: 45m\n',
+      '    max: 45m\n    sts: [{ scope: acme/api, identity: deploy }]\n',
+    ],
     ['error: say the environment', '        environment: production\n', ''],
     ['error: environment staging is not of tier production', 'environment: production\n', 'environment: staging\n'],
     ['error: environment: list them', 'environment: production\n', 'environment: { prefix: prod }\n'],
@@ -131,5 +136,34 @@ describe('readPolicies', () => {
     ['longer than', `# ${'x'.repeat(1_100_000)}`],
   ])('refuses with “%s”, and says where', (message, text) => {
     expect(refusal(text)).toContain(message);
+  });
+});
+
+describe('names of octo-sts’s clients', () => {
+  const token = (repositories: string, sts: string) =>
+    examplePolicies
+      .replace(/ {6}- \{ aws: .*\n/, '')
+      .replace('repositories: [acme/api]', `repositories: [${repositories}]`)
+      .replace('    max: 45m\n', `    max: 45m\n    sts: [${sts}]\n`);
+  it.each([
+    ['acme/api', '{ scope: acme/api, identity: deploy }', []],
+    ['acme/api', '{ scope: Acme/API, identity: a/b.c }, { scope: acme, identity: deploy }', []],
+    ['acme/api, acme/web', '{ scope: acme, identity: deploy }', []],
+    ['acme/api, acme/web', '{ scope: acme/api, identity: deploy }', ['gives acme/api, acme/web: say that repository']],
+    ['acme/api, other/web', '{ scope: acme, identity: deploy }', ['say repositories of that owner']],
+    [
+      'acme/api',
+      '{ scope: acme/api, identity: deploy }, { scope: ACME/api, identity: deploy }',
+      ['policy deploy-api is asked for by it already'],
+    ],
+  ])('of %s: %s', (repositories, sts, wanted) => {
+    const [waits, ...errors] = problemsOf(token(repositories, sts));
+    expect(waits).toContain('notice: sts: octo-sts’s clients do not wait for a second factor');
+    expect(errors).toEqual(wanted.map((what) => expect.stringContaining(what)));
+  });
+
+  it('are one scope and one identity', () => {
+    expect(refusal(token('acme/api', '{ scope: acme/api/x, identity: deploy }'))).toContain('say it as owner/name');
+    expect(refusal(token('acme/api', '{ scope: acme/api, identity: /deploy }'))).toContain('<identity>.sts.yaml');
   });
 });

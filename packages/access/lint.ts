@@ -3,6 +3,7 @@ import { isMergeRequestSource } from '@tripline/identity/gitlab/merge-requests';
 import type { LockFile } from './lock.ts';
 import type { Give, Policy, PolicyFile } from './policy.ts';
 import { runCases } from './run-cases.ts';
+import { faultsOfSts } from './sts.ts';
 import type { TextSet } from './text-set.ts';
 
 /** What is wrong with a file of policies. A file with an `error` is not used; a `notice` is for whoever reviews it. */
@@ -22,6 +23,7 @@ export function lint(file: PolicyFile, lock: LockFile): Problem[] {
       [...faultsOfPolicy(policy, file), ...unpinned(policy, lock)].map((problem) => ({ ...problem, policy: name })),
     ),
     ...sharedByTiers(named),
+    ...faultsOfSts(named).map((fault) => ({ level: 'error' as const, ...fault })),
     ...runCases(file, lock).faults.map(({ policy, nth, what }) => ({
       level: 'error' as const,
       policy,
@@ -46,7 +48,7 @@ function faultsOfTiers({ tiers }: PolicyFile): Problem[] {
 }
 
 function faultsOfPolicy(policy: Policy, { tiers }: PolicyFile): Problem[] {
-  const { tier, who, needs, give, max, tests } = policy;
+  const { tier, who, needs, give, max, sts, tests } = policy;
   const problems: Problem[] = [];
   if (tiers[tier] === undefined) problems.push(error(`tier ${tier} is none of \`tiers\``));
   if (needs.promotedFrom !== undefined && (tiers[needs.promotedFrom] === undefined || needs.promotedFrom === tier))
@@ -72,6 +74,12 @@ function faultsOfPolicy(policy: Policy, { tiers }: PolicyFile): Problem[] {
       );
   }
   for (const one of give) problems.push(...faultsOfGive(one, max));
+  if (sts.length > 0 && needs.mfa !== undefined)
+    problems.push(
+      notice(
+        'sts: octo-sts’s clients do not wait for a second factor: it must have been proved before they ask, by a job of the run that can wait',
+      ),
+    );
   if (!tests.some(({ expect }) => expect === 'granted') || !tests.some(({ expect }) => expect === 'denied'))
     problems.push(notice('write a test that is granted and one that is denied: `tests`'));
   return problems;

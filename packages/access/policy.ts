@@ -144,6 +144,14 @@ const testCase = z.strictObject({
   because: z.array(z.string()).optional(),
 });
 
+/** By which octo-sts's clients ask: the repository, or the owner of several, and the name of a trust there. */
+export const stsName = z.strictObject({
+  scope: z.string().regex(/^[\w.-]{1,100}(?:\/[\w.-]{1,100})?$/, 'say it as owner/name, or owner'),
+  identity: z
+    .string()
+    .regex(/^[\w.-]{1,100}(?:\/[\w.-]{1,100}){0,5}$/, 'say it as in its file’s name, <identity>.sts.yaml'),
+});
+
 const policy = z.strictObject({
   tier: name,
   /** Exactly one issuer. */
@@ -188,6 +196,8 @@ const policy = z.strictObject({
   max: span.default(3_600_000),
   /** When an incident ends it. */
   onIncident: z.enum(['atOnce', 'afterJob']).default('atOnce'),
+  /** What octo-sts's clients may ask for it by, beside its name. */
+  sts: z.array(stsName).max(20).default([]),
   tests: z.array(testCase).max(200).default([]),
 });
 const policyFile = z.strictObject({
@@ -201,6 +211,7 @@ const policyFile = z.strictObject({
 export type PolicyFile = z.output<typeof policyFile>;
 export type Policy = z.output<typeof policy>;
 export type Give = Policy['give'][number];
+export type StsName = z.output<typeof stsName>;
 export type Case = Policy['tests'][number];
 export type GithubWho = z.output<typeof github>;
 export type GitlabWho = z.output<typeof gitlab>;

@@ -1,5 +1,6 @@
 import { describeGive } from './diff.ts';
 import type { Give, Policy, PolicyFile } from './policy.ts';
+import { describeSts } from './sts.ts';
 import { describeSet } from './text-set.ts';
 
 /** A policy by which something is given, and to whom, in words. */
@@ -22,7 +23,7 @@ export function whoGets(file: PolicyFile, thing: string): Getter[] {
           policy,
           tier: one.tier,
           gives: describeGive(give),
-          who: describeWho(one.who),
+          who: [...describeWho(one.who), ...one.sts.map((sts) => `octo-sts’s clients ask by: ${describeSts(sts)}`)],
           needs: describeNeeds(one.needs),
         },
         until: `the end of the ${one.until}, at most ${one.max / 60_000} min`,

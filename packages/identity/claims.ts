@@ -59,7 +59,7 @@ const skewMs = 5000;
  */
 export function checkStandardClaims(
   claims: Record<string, unknown>,
-  expected: { audience: string; required: readonly ('nbf' | 'jti')[]; maxAgeMs: number | null },
+  expected: { audiences: readonly string[]; required: readonly ('nbf' | 'jti')[]; maxAgeMs: number | null },
   nowMs: number,
 ): { standard: StandardClaims } | { refusal: IdentityRefusal } {
   const { aud } = claims;
@@ -74,8 +74,9 @@ export function checkStandardClaims(
     const message = 'The token’s aud is missing or no text: ask the issuer for a token for this service';
     return { refusal: refuseToken(aud === undefined ? 'claim-missing' : 'claim-malformed', message) };
   }
-  if (aud !== expected.audience) {
-    const message = `The token is for another service: ask the issuer for one with the audience ${expected.audience}`;
+  if (!expected.audiences.includes(aud)) {
+    const wanted = expected.audiences.join(' or ');
+    const message = `The token is for another service: ask the issuer for one with the audience ${wanted}`;
     return { refusal: refuseToken('audience-other', message) };
   }
   const absent = expected.required.filter((name) => !Object.hasOwn(claims, name));

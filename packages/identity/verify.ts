@@ -8,8 +8,14 @@ import { type IdentityRefusal, refuseToken } from './refusal.ts';
 import { type ParsedToken, parseToken } from './token.ts';
 import type { Workload } from './workload.ts';
 
-/** Says who asks, by the id token that a job shows; or why the token proves nobody. Never throws for what a token holds. */
-export type Verifier = (token: string) => Promise<{ workload: Workload } | { refusal: IdentityRefusal }>;
+/**
+ * Says who asks, by the id token that a job shows; or why the token proves nobody. Never throws for what a token holds.
+ * `alsoFor`: another audience that will do for this request.
+ */
+export type Verifier = (
+  token: string,
+  alsoFor?: string,
+) => Promise<{ workload: Workload } | { refusal: IdentityRefusal }>;
 
 export type VerifierDependencies = {
   clock: Clock;
@@ -33,7 +39,7 @@ export function createVerifier(
       { issuer, keys: createKeySet(issuer, { clock, tell, ask: openOutbound(issuer.jwksUri) }) },
     ]),
   );
-  return async (token) => {
+  return async (token, alsoFor) => {
     const parsed = parseToken(token);
     if ('refusal' in parsed) return parsed;
     const { iss } = parsed.claims;
@@ -42,7 +48,8 @@ export function createVerifier(
     const refusal = faultOfHeader(parsed.header) ?? (await faultOfSignature(token, parsed, known.keys));
     if (refusal !== undefined) return { refusal };
     const { issuer } = known;
-    const checked = checkStandardClaims(parsed.claims, { ...issuer, audience }, clock.nowMs());
+    const audiences = alsoFor === undefined ? [audience] : [audience, alsoFor];
+    const checked = checkStandardClaims(parsed.claims, { ...issuer, audiences }, clock.nowMs());
     if ('refusal' in checked) return checked;
     const read = issuer.read(parsed.claims);
     if ('refusal' in read) return read;

@@ -20,6 +20,10 @@ export const refusals = {
   denied: 403,
   /** Nothing speaks against it but what nobody has told yet. */
   'not-known-yet': 403,
+  /** A person has yet to prove a second factor, and whoever asks so cannot wait. */
+  'step-up-wanted': 403,
+  /** Nothing is given to anybody: what would have been decided is in the message. */
+  'dry-run': 403,
   'grant-unknown': 404,
   'cap-reached': 429,
   /** Which jobs have ended is not known yet, since a start. */

@@ -1,5 +1,5 @@
 import type { Known } from '@tripline/access/known';
-import type { Policy } from '@tripline/access/policy';
+import type { Policy, StsName } from '@tripline/access/policy';
 import type { Entity } from '@tripline/contracts/finding';
 import type { Db } from '@tripline/db/database';
 import type { Verifier } from '@tripline/identity/verify';
@@ -17,8 +17,8 @@ import type { Seals } from './seal.ts';
 /** A job of GitHub Actions, with the proof of who it is. */
 export type ProvedJob = Proof & GitHubJob;
 
-/** One request: an id token, the policy that is asked for, and from where. */
-export type Asked = { token: string; policy: string; address: string };
+/** One request: an id token, the policy that is asked for, by its name or as octo-sts's clients name it, and from where. */
+export type Asked = { token: string; policy: string | StsName; address: string };
 
 /** What the log and the API tell of a job; see gather.ts. */
 export type Gather = (
@@ -47,6 +47,8 @@ export type ExchangeParts = EventParts & {
   logger: Logger;
   measures: Measures;
   verify: Verifier;
+  /** What octo-sts’s clients ask their tokens for: the host alone. */
+  stsAudience: string;
   workspaces: Pick<Workspaces, 'whose'>;
   policies: CurrentPolicies;
   gather: Gather;

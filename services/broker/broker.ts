@@ -27,6 +27,7 @@ import { createRoutes } from './routes.ts';
 import { createSeals, type Seals } from './seal.ts';
 import { startStandingLooks } from './standing.ts';
 import { openStepUps } from './step-up-for-jobs.ts';
+import { stsAudienceOf } from './sts.ts';
 
 export type Broker = {
   mode: Mode;
@@ -91,6 +92,7 @@ export async function createBroker(parts: BrokerParts, seams: BrokerSeams = {}):
   const routes = createRoutes({
     ...{ config, db, stream, logger, clock, measures, verify, workspaces, policies, gather, settings },
     ...{ giving, approvalFor: stepUps?.approvalFor, openStepUp: seams.openStepUp ?? stepUps?.openStepUp },
+    stsAudience: stsAudienceOf(identity.audience),
     isCaughtUp: seams.isCaughtUp ?? ending?.caughtUp ?? (() => true),
     makeId: randomUUID,
   });

@@ -1,6 +1,8 @@
 import { type Decision, decide } from '@tripline/access/decide';
 import type { Known } from '@tripline/access/known';
+import type { Policy, PolicyFile } from '@tripline/access/policy';
 import { failed, type Reason } from '@tripline/access/reason';
+import { describeSts, policyOfSts } from '@tripline/access/sts';
 import type { Entity } from '@tripline/contracts/finding';
 import { instanceOfIssuer } from '@tripline/identity/github/instance';
 import { readOpenAt } from '@tripline/incidents/open-at';
@@ -21,7 +23,8 @@ import { spend } from './store/spent.ts';
 export async function exchange(parts: ExchangeParts, asked: Asked): Promise<Answer> {
   if (!parts.isCaughtUp()) return starting;
   const askedMs = parts.clock.nowMs();
-  const proved = await proveJob(parts, asked.token);
+  const isSts = typeof asked.policy !== 'string';
+  const proved = await proveJob(parts, asked.token, isSts ? parts.stsAudience : undefined);
   if ('answer' in proved) return proved.answer;
   const { job, workspace } = proved;
   const keys = keysOfJob(job, { workspace, instance: instanceOfIssuer(job.issuer) });
@@ -31,9 +34,10 @@ export async function exchange(parts: ExchangeParts, asked: Asked): Promise<Answ
   const policies = parts.policies();
   if ('fault' in policies) return policiesMissing(parts, policies.fault);
   const about = { id: parts.makeId(), job, keys, workspace, address: asked.address, policies, askedMs };
-  const policy = Object.hasOwn(policies.file.policies, asked.policy) ? policies.file.policies[asked.policy] : undefined;
-  if (policy === undefined) return denyUnknownPolicy(parts, about, asked.policy);
-  const asking: Asking = { ...about, policyName: asked.policy, policy };
+  const named = policyNamed(policies.file, asked.policy);
+  if (named === undefined) return denyUnknownPolicy(parts, about, asked.policy);
+  const asking: Asking = { ...about, ...named };
+  const { policy } = asking;
   const { known: gathered, things } = await parts.gather(job, policy, { workspace, address: asked.address });
   const known = await withApproval(parts, asking, gathered);
   const decision = decideOn(asking, known);
@@ -48,6 +52,12 @@ export async function exchange(parts: ExchangeParts, asked: Asked): Promise<Answ
   const link = decision.decision === 'pending' ? await parts.openStepUp?.(asking) : undefined;
   if (giving === undefined) return dryRun(asking, decision, link);
   return decision.decision === 'pending' ? pending(asking, decision, link) : denied(asking, decision);
+}
+
+function policyNamed(file: PolicyFile, asked: Asked['policy']): { policyName: string; policy: Policy } | undefined {
+  const policyName = typeof asked === 'string' ? asked : policyOfSts(file, asked);
+  if (policyName === undefined || !Object.hasOwn(file.policies, policyName)) return undefined;
+  return { policyName, policy: file.policies[policyName]! };
 }
 
 const starting = refuse('starting', 'The broker has just started, and reads which jobs have ended: ask again', {
@@ -109,7 +119,12 @@ function policiesMissing({ logger }: ExchangeParts, fault: string): Answer {
   });
 }
 
-async function denyUnknownPolicy(parts: ExchangeParts, about: Omit<Asking, 'policyName' | 'policy'>, name: string) {
+async function denyUnknownPolicy(
+  parts: ExchangeParts,
+  about: Omit<Asking, 'policyName' | 'policy'>,
+  asked: Asked['policy'],
+) {
+  const name = typeof asked === 'string' ? asked : `sts ${describeSts(asked)}`;
   const help = 'Correct its name in the workflow, or have it written.';
   const reasons = [failed('policy', 'a policy that there is', name, help)];
   const decision: Decision = { decision: 'denied', reasons };

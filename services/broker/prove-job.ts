@@ -7,8 +7,9 @@ import type { ExchangeParts, ProvedJob } from './asking.ts';
 export async function proveJob(
   { verify, workspaces }: Pick<ExchangeParts, 'verify' | 'workspaces'>,
   token: string,
+  alsoFor?: string,
 ): Promise<{ job: ProvedJob; workspace: string } | { answer: Answer }> {
-  const verified = await verify(token);
+  const verified = await verify(token, alsoFor);
   if ('refusal' in verified) {
     const { status, reason, message, retryAfterS } = verified.refusal;
     const body = { error: { reason, message } };

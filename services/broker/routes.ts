@@ -11,6 +11,7 @@ import type { ExchangeParts } from './asking.ts';
 import { createClientAddress } from './client-address.ts';
 import { exchange } from './exchange.ts';
 import { returnGrant } from './give-back.ts';
+import { stsAnswer, stsMalformed, stsNameIn } from './sts.ts';
 
 const bodyLimitBytes = 16 * 1024;
 /** What is not known is waited for, and a provider is asked: longer than a connection may otherwise be quiet. */
@@ -43,6 +44,17 @@ export function createRoutes(
     return policy === undefined ? bodyMalformed : exchange(parts, { ...admitted, policy });
   }
 
+  async function answerSts(request: IncomingMessage): Promise<Answer> {
+    const admitted = admit(request);
+    if ('answer' in admitted) return admitted.answer;
+    const body = request.method === 'POST' ? await readBody(request, bodyLimitBytes) : undefined;
+    if (body === 'too-large') return bodyTooLarge;
+    if (body !== undefined && !Buffer.isBuffer(body)) return stsMalformed;
+    const contentType = request.headers['content-type'];
+    const policy = stsNameIn(request.url!, body === undefined ? {} : { body, contentType });
+    return policy === undefined ? stsMalformed : exchange(parts, { ...admitted, policy });
+  }
+
   async function answerReturn(request: IncomingMessage, grant: string): Promise<Answer> {
     const admitted = admit(request);
     if ('answer' in admitted) return admitted.answer;
@@ -54,7 +66,22 @@ export function createRoutes(
     send(parts, request, response, await work.catch((error) => unavailable(parts, error as Error)));
   };
 
+  const sendSts = (request: IncomingMessage, response: ServerResponse) =>
+    answerWith(
+      request,
+      response,
+      answerSts(request)
+        .catch((error) => unavailable(parts, error as Error))
+        .then(stsAnswer),
+    );
+
   return (app) => {
+    app.postRaw('/sts/exchange', (request, response) => void sendSts(request, response));
+    // A HEAD would spend a token, and have something minted that nobody is told.
+    app.get('/sts/exchange', { exposeHeadRoute: false }, async ({ raw }, reply) => {
+      reply.hijack();
+      await sendSts(raw, reply.raw);
+    });
     app.postRaw('/v1/access', (request, response) => void answerWith(request, response, answerAccess(request)));
     app.delete<{ Params: { grant: string } }>('/v1/access/:grant', async ({ raw, params }, reply) => {
       reply.hijack();

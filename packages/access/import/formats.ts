@@ -1,6 +1,6 @@
 import { parse } from 'yaml';
 import { z } from 'zod';
-import type { Give } from '../policy.ts';
+import type { Give, StsName } from '../policy.ts';
 import { githubIssuer, ImportError, type Subject, subjectOfGlob, subjectOfPattern, type Trust } from './trust.ts';
 
 /** `target`: the repository in which a file lies whose own text does not say. */
@@ -134,7 +134,14 @@ function ofOctoSts(name: string, sts: z.output<typeof octoSts>, target: string |
     ...workflows,
     subjects: subject === undefined || isUnsaid ? [] : [subject],
     give: githubGive(repositories, sts.permissions, one.lacks),
+    ...(target === undefined || !name.endsWith('.sts.yaml') ? {} : { sts: stsNameOf(target, one.name) }),
   };
+}
+
+/** What lies in an owner's `.github` is asked for by the owner. */
+function stsNameOf(target: string, identity: string): StsName {
+  const [owner = '', repository] = target.split('/');
+  return { scope: repository === '.github' ? owner : target, identity };
 }
 
 function ofAccessToken(name: string, { origin, statements }: z.output<typeof accessToken>): Trust[] {

@@ -39,8 +39,27 @@ test('a trust of octo-sts becomes a policy that lint takes, and says what was lo
       },
     },
   });
+  expect(file?.policies['deploy']?.sts).toEqual([{ scope: 'acme/api', identity: 'deploy' }]);
   expect(notes.join('\n')).toMatch(/looser: it names no audience/);
   expect(notes.join('\n')).toMatch(/looser: .*names no event; pull_request_target/);
+});
+
+test('what octo-sts’s clients ask an owner for, they ask for by the owner; what their name would not mean has none', () => {
+  const trust = `issuer: ${issuer}\nsubject: repo:acme/api:ref:refs/heads/main\npermissions: { contents: read }\n`;
+  const stsOf = (repositories: string, target?: string, name = 'deploy.sts.yaml') => {
+    const { file } = imported(
+      name,
+      `${trust}repositories: [${repositories}]\n`,
+      target === undefined ? {} : { target },
+    );
+    return Object.values(file!.policies)[0]!.sts;
+  };
+  expect(stsOf('api, web', 'acme/.github')).toEqual([{ scope: 'acme', identity: 'deploy' }]);
+  expect(stsOf('api', 'acme/api')).toEqual([{ scope: 'acme/api', identity: 'deploy' }]);
+  expect(stsOf('api, web', 'acme/api')).toEqual([]);
+  expect(stsOf('other/api', 'acme/.github')).toEqual([]);
+  expect(stsOf('acme/api')).toEqual([]);
+  expect(stsOf('api', 'acme/api', 'deploy.yaml')).toEqual([]);
 });
 
 test.each([

@@ -1,5 +1,7 @@
 import { outsiderEvents } from '@tripline/identity/github/outsider-events';
 import { stringify } from 'yaml';
+import { type StsName, stsName } from '../policy.ts';
+import { faultOfScope } from '../sts.ts';
 import type { Subject, Trust } from './trust.ts';
 
 /** What no other system says, and a policy must: of whoever imports. `caller`: path of the workflow, without ref. */
@@ -107,9 +109,16 @@ function policyOf(subject: Subject, trust: Trust, said: Said, note: (level: 'loo
     },
     ...(isStrict ? { needs: { reviewed: true } } : {}),
     give: [trust.give],
+    ...stsOf(trust),
     tests: [{ expect: 'granted' }, { job: { ref: 'refs/heads/another' }, expect: 'denied', because: ['ref'] }],
   };
   return { written, environment };
+}
+
+/** Where the policy gives what is meant by it, jobs need not ask otherwise than before. */
+function stsOf({ sts, give }: Trust): { sts?: StsName[] } {
+  if (sts === undefined || give === undefined || !stsName.safeParse(sts).success) return {};
+  return faultOfScope([give], sts) === undefined ? { sts: [sts] } : {};
 }
 
 /** Where jobs of a subject are, or why that cannot be said. */

@@ -1,4 +1,4 @@
-import type { Give } from '../policy.ts';
+import type { Give, StsName } from '../policy.ts';
 
 /**
  * What another system lets in, as far as it says so by the subject of a job's id token of GitHub's, and what it gives. `subjects`:
@@ -9,6 +9,8 @@ export type Trust = {
   subjects: readonly Subject[];
   workflows?: readonly string[];
   give: Give | undefined;
+  /** By which octo-sts's clients go on asking for it. */
+  sts?: StsName;
   /** What was looser there than a policy is, and what is not said there at all. */
   looser: string[];
   lacks: string[];
