@@ -101,6 +101,18 @@ export const intentSchema = z.discriminatedUnion('action', [
       app: name,
       installationId: id.optional(),
     }),
+    /**
+     * What the access broker gave jobs: those of a run or repository, those that run on a runner, or those that a person set
+     * off. The provider is `tripline`, which holds what was given. `key`: of the thing, made of ids, as facts and entities of
+     * findings have it; `name`: as people read it, `owner/name` first where it is a run or repository.
+     */
+    z.object({
+      ...revokeGrant,
+      grant: z.literal('access'),
+      of: z.enum(['run', 'repository', 'runner', 'person']),
+      key: z.string().min(1).max(600),
+      name,
+    }),
   ]),
   /** Give back the lesser permission that somebody held before, and leave them with it. */
   z.discriminatedUnion('grant', [
@@ -223,9 +235,18 @@ export function verbOf(intent: Intent): string {
     if (intent.grant === 'org-invitation') return 'revoke the invitation';
     if (intent.grant === 'app-installation') return "revoke the app's installation";
     if (intent.grant === 'org-role') return 'revoke the role in the organisation';
+    if (intent.grant === 'access') return `revoke ${given[intent.of]}`;
   }
   return intents[intent.action].verb;
 }
+
+/** What the access broker gave, by whose it is. */
+const given: Record<Extract<Intent, { grant: 'access' }>['of'], string> = {
+  run: 'what the broker gave the run',
+  repository: 'what the broker gave jobs of the repository',
+  runner: 'what the broker gave jobs on the runner',
+  person: 'what the broker gave jobs that the person set off',
+};
 
 /** An intent's target in one line, by its fields in the order of their names. */
 export function describeTarget(intent: Intent): string {

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadConfig } from '@tripline/config/config';
 import { type Intent, intentNames } from '@tripline/contracts/response';
+import { noGrants } from '@tripline/testing/intents';
 import { sampleReport } from '@tripline/testing/sample-report';
 import { describe, expect, test } from 'vitest';
 import type { Channel, Notified } from './channel.ts';
@@ -35,7 +36,7 @@ describe.each(channels)('the fixtures of $name', ({ name, load }) => {
 
 describe.each(providers)('the fixtures of $name', ({ name }) => {
   test('intents.json says what becomes of each intent: a request, or words for a person', async () => {
-    const options = { clock: { nowMs: () => 0, pause: async () => {} }, onLeftAlive: () => {} };
+    const options = { clock: { nowMs: () => 0, pause: async () => {} }, onLeftAlive: () => {}, grants: noGrants };
     const { resolve } = await openProviders(loadConfig({}, '/nonexistent'), options);
     const answerTo = (intent: Intent) => {
       const resolved = resolve(intent);

@@ -14,8 +14,8 @@ export type RegisteredProvider = {
   name: string;
   /** Its name for people: `GitHub`. */
   title: string;
-  /** Where the provider is a feed too, these include the feed's settings. */
-  settings: z.ZodType;
+  /** Where the provider is a feed too, these include the feed's settings. Absent: it has none of its own. */
+  settings?: z.ZodType;
   environment: readonly EnvironmentSetting[];
   load: () => Promise<Provider>;
 };
@@ -37,6 +37,18 @@ export type ProviderOptions = {
   fetch?: typeof globalThis.fetch | undefined;
   /** Called when a credential of ours could not be revoked after use, with the reason. */
   onLeftAlive: (reason: string) => void;
+  /** What the access broker gave jobs. */
+  grants: AccessGrants;
+};
+
+/** Of which thing grants are: by its key, within a workspace. */
+export type GrantsOf = { workspace: string; key: string };
+/** Both reject where the database does not answer. */
+export type AccessGrants = {
+  /** Those of which a credential is alive, as far as its own provider said: live, being minted, or being revoked. */
+  alive: (of: GrantsOf) => Promise<readonly { policy: string; tier: string }[]>;
+  /** Sets those ending that do not end already, and wakes the broker, which revokes. @returns how many those were. */
+  end: (of: GrantsOf) => Promise<number>;
 };
 
 export type OpenProvider = {
@@ -64,9 +76,10 @@ export type Step = {
   ownerIn: (workspace: string) => Owner;
   /**
    * Calls `work` with an access that may ask and act for this step alone, and ends the access however `work` ends.
+   * @param workspace the finding's: of another's nothing is touched.
    * @throws {NoAccess} and does not call `work`.
    */
-  withAccess: <T>(work: (access: Access) => Promise<T>) => Promise<T>;
+  withAccess: <T>(work: (access: Access) => Promise<T>, workspace: string) => Promise<T>;
 };
 
 /**

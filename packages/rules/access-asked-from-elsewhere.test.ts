@@ -17,7 +17,10 @@ test('one job from two networks; high where the policy says that its jobs run el
     09:01  ada  is denied deploy in run 7 of acme/app (job 71; from 203.0.113.7; for network, ref)   ← FOUND acme/app#7 [high/medium]
     `,
   );
-  expect(findings[0]!.response).toMatchObject([{ action: 'stop-run', repository: 'acme/app', runId: '7' }]);
+  expect(findings[0]!.response).toMatchObject([
+    { action: 'stop-run', repository: 'acme/app', runId: '7' },
+    { action: 'revoke-grant', provider: 'tripline', grant: 'access', of: 'run', name: 'acme/app#7' },
+  ]);
 });
 
 test('other jobs and attempts, one network, and both families of one machine, are work', () => {

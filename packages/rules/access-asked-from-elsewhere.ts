@@ -7,6 +7,7 @@ import { networkOf } from '@tripline/facts/token-uses';
 import { z } from 'zod';
 import { type Named, targetOf } from './builders/seen.ts';
 import { type Counted, valueCount } from './builders/value-count.ts';
+import { endingAccessOf } from './minted-words.ts';
 
 /** One job. A machine has an address of each family, so that each is looked at by itself. */
 function jobOf(event: LoggedEvent): Named | undefined {
@@ -31,8 +32,11 @@ const isOutside = ({ data }: LoggedEvent): boolean =>
 
 function stopping({ run, repository, place = usualPlace }: Counted): Intent[] {
   const runId = run?.split('#').at(-1);
-  if (runId === undefined || repository === undefined) return [];
-  return [{ action: 'stop-run', ...targetOf(repository, place), runId }];
+  if (run === undefined || runId === undefined || repository === undefined) return [];
+  return [
+    { action: 'stop-run', ...targetOf(repository, place), runId },
+    ...endingAccessOf({ key: run, name: `${repository.name}#${runId}` }),
+  ];
 }
 
 export const rule = valueCount({

@@ -1,15 +1,18 @@
 import { expectTimeline } from '@tripline/testing/timeline/in-words';
-import { test } from 'vitest';
+import { expect, test } from 'vitest';
 import { rule } from './minted-for-no-job.ts';
 
 test('a mint for a run that nobody heard of, or for an attempt of it', () => {
-  expectTimeline(
+  const { findings } = expectTimeline(
     rule,
     `
     09:00  ada  mints g1 for run 7 of acme/app (token h1)
     09:11  nothing happens                                   ← FOUND access:g1 [medium/high]
     `,
   );
+  expect(findings[0]!.response).toMatchObject([
+    { action: 'revoke-grant', provider: 'tripline', grant: 'access', of: 'run', name: 'acme/app#7' },
+  ]);
   expectTimeline(
     rule,
     `

@@ -2,7 +2,7 @@ import { hashIn, mintedCredentials } from '@tripline/facts/minted-credentials';
 import { type Run, runs } from '@tripline/facts/runs';
 import { z } from 'zod';
 import { conclusion } from './builders/conclusion.ts';
-import { credentialEntity, entitiesOfMint, mintLine, runOf } from './minted-words.ts';
+import { credentialEntity, endingAccessOfMint, entitiesOfMint, mintLine, runOf } from './minted-words.ts';
 
 const attemptsOf = (run: unknown): number => (run as Run | undefined)?.attempts.length ?? 0;
 
@@ -56,6 +56,7 @@ export const rule = conclusion({
         summary: `The broker gave it at ${mint.time} by policy ${mint.policy}. ${Math.ceil(settings.withinMs / 60_000)} minutes later no webhook had told of attempt ${run.attempt ?? 1} of that run.`,
         because: [mintLine(key, mint)],
         entities: [...(mint.hash === undefined ? [] : [credentialEntity(mint.hash)]), ...entitiesOfMint(mint)],
+        response: endingAccessOfMint(mint),
         remedy: [
           'Look at the provider whether the run exists. If it does, webhooks are missing: `tripline doctor`.',
           'If it does not, end the grant (`tripline access revoke`), close its policy, and ask who can have tokens signed in that issuer’s name.',

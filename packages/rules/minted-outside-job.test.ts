@@ -20,6 +20,13 @@ test('used after its job from elsewhere: critical; from where the job was: high'
     { settings },
   );
   expect(findings[0]!.occasion).toBe('g1');
+  const [run] = findings[0]!.entities.filter(({ kind }) => kind === 'run');
+  expect(findings[0]!.response).toEqual([
+    {
+      ...{ action: 'revoke-grant', provider: 'tripline', instance: 'github.com', grant: 'access' },
+      ...{ of: 'run', key: run!.key, name: 'acme/app#7' },
+    },
+  ]);
   expect(findings[0]!.evidence.map(({ what }) => what)).toEqual([
     'the broker minted a github credential for a job of acme/app#7, by policy deploy',
     'it was revoked, since its job had ended',

@@ -6,6 +6,7 @@ import { networkOf } from '@tripline/facts/token-uses';
 import { conclusionOf, noneOwn } from './builders/basis.ts';
 import {
   credentialEntity,
+  endingAccessOfMint,
   endLine,
   entitiesOfMint,
   entitiesOfUses,
@@ -64,6 +65,7 @@ export function usesOutsideLife(
           ...outside.slice(0, 20).map((use) => useLine(subject, use)),
         ],
         entities: [credentialEntity(hash), ...entitiesOfMint(mint), ...entitiesOfUses(outside, subject)],
+        response: endingAccessOfMint(mint),
         remedy: [
           `See that it is dead: \`tripline access grants\`, and at the provider. Until then it opens what policy ${mint.policy} gives.`,
           `Read what the run did with it, what it printed and what it sent where; the audit log finds its uses by \`hashed_token\`.`,

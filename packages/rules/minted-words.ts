@@ -1,6 +1,8 @@
 import type { Entity } from '@tripline/contracts/finding';
+import type { Intent } from '@tripline/contracts/response';
 import { clip } from '@tripline/contracts/text';
 import { type Mint, type MintEnd, type MintUse, mintedCredentials } from '@tripline/facts/minted-credentials';
+import { placeOfKey } from '@tripline/facts/runner-keys';
 import { entityOf, personOf } from '@tripline/facts/things';
 import type { Basis } from './builders/basis.ts';
 
@@ -56,5 +58,29 @@ export const entitiesOfUses = (uses: readonly MintUse[], key: string): Entity[] 
       ...(by === undefined ? [] : [personOf(by, key)]),
       ...(address === undefined ? [] : [{ kind: 'address' as const, id: address }]),
     ]);
+
+/** Ends what the access broker gave a run, by the run's key; nothing where no id of it was told. `name`: `owner/name#run`. */
+export function endingAccessOf(run: { key: string; name: string }): Intent[] {
+  if (run.key.includes(':name:')) return [];
+  const { instance } = placeOfKey(run.key);
+  if (instance === '') return [];
+  const name = clip(run.name, 300);
+  return [
+    {
+      action: 'revoke-grant',
+      provider: 'tripline',
+      instance,
+      grant: 'access',
+      of: 'run',
+      key: clip(run.key, 600),
+      name,
+    },
+  ];
+}
+/** `endingAccessOf` the run for which it was minted. */
+export const endingAccessOfMint = ({ repository, run }: Mint): Intent[] =>
+  repository === undefined || run === undefined
+    ? []
+    : endingAccessOf({ key: run.key, name: `${repository.name}#${run.id}` });
 
 export const credentialEntity = (hash: string): Entity => ({ kind: 'credential', id: clip(hash, 500) });

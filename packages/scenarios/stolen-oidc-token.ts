@@ -66,7 +66,7 @@ export const stolenOidcToken: Scenario = {
   },
   benign: asked,
   expects: [
-    { rule: 'access-asked-from-elsewhere', decidingStep: 'door-1', responses: ['stop-run'] },
+    { rule: 'access-asked-from-elsewhere', decidingStep: 'door-1', responses: ['stop-run', 'revoke-grant'] },
     { rule: 'access-denied-burst', decidingStep: 'door-5', responses: [] },
   ],
 };

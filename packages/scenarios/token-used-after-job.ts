@@ -69,5 +69,5 @@ export const tokenUsedAfterJob: Scenario = {
     }),
   attack,
   benign: deployed,
-  expects: [{ rule: 'credential-use-outside-job', decidingStep: 'theft', responses: [] }],
+  expects: [{ rule: 'credential-use-outside-job', decidingStep: 'theft', responses: ['revoke-grant'] }],
 };

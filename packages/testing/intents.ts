@@ -1,4 +1,5 @@
 import type { Intent } from '@tripline/contracts/response';
+import type { AccessGrants } from '@tripline/integrations/provider';
 
 const place = { provider: 'github', instance: 'github.com', repository: 'acme/app' } as const;
 
@@ -42,3 +43,12 @@ export const heldIntents = {
   organizationSecret: { action: 'delete-secret', ...org, secret: 'NPM_TOKEN' },
   block: { action: 'block-user', ...org, user: 'mallory' },
 } as const satisfies Record<string, Intent>;
+
+/** What the access broker gave the run that they are of. */
+export const accessIntent = {
+  ...{ action: 'revoke-grant', provider: 'tripline', instance: 'github.com', grant: 'access' },
+  ...{ of: 'run', key: 'github:github.com:74#9', name: 'acme/api#9' },
+} as const satisfies Intent;
+
+/** A broker that gave nothing. */
+export const noGrants: AccessGrants = { alive: async () => [], end: async () => 0 };

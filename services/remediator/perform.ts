@@ -42,6 +42,8 @@ const secondLookAfterMs = 2000;
 type Options = {
   /** The provider as people read it. */
   title: string;
+  /** The finding's. */
+  workspace: string;
   clock: Clock;
   /** A former attempt may have sent the request, and its answer was lost. */
   sentBefore: boolean;
@@ -66,10 +68,7 @@ export async function perform(step: Step, options: Options): Promise<Performed> 
   // No token is minted while the kill switch is on: a credential that is not needed should not exist.
   if (await options.stopped()) throw new StoppedError('kill-switch');
   try {
-    const performed = await step.withAccess((access) => {
-      return askAndAct(access, options);
-    });
-    return performed;
+    return await step.withAccess((access) => askAndAct(access, options), options.workspace);
   } catch (error) {
     if (!(error instanceof NoAccess)) throw error;
     // Without access nothing was asked. A missing permission does not appear within a minute, so that is final.

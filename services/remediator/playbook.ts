@@ -208,6 +208,7 @@ async function performStep(inHand: InHand): Promise<Performed | { kind: 'stopped
   try {
     return await perform(how, {
       title: providers.titleOf(step.provider),
+      workspace: finding.workspace,
       clock,
       sentBefore: attempt.sentBefore,
       stopped: () => isRemediationStopped(db),

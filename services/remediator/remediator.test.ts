@@ -8,8 +8,9 @@ import { setRemediationSwitch } from '@tripline/incidents/kill-switch';
 import { createLogger } from '@tripline/runtime/logger';
 import { createMetrics } from '@tripline/runtime/metrics';
 import { type FakeAnswer, type FakeService, startFakeService } from '@tripline/testing/integration.conformance';
-import { keyIntent as key, runIntent as run } from '@tripline/testing/intents';
+import { accessIntent as access, keyIntent as key, runIntent as run } from '@tripline/testing/intents';
 import { freshDatabase } from '@tripline/testing/postgres/postgres';
+import { addGrant, grantStates } from '@tripline/testing/services/broker-grants';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Acted } from './playbook.ts';
@@ -961,4 +962,83 @@ test('the service takes up jobs, and no secret of it stands anywhere afterwards'
   expect(everything).not.toContain(privateKey.slice(40, 80));
   expect(everything).not.toContain('Bearer');
   expect(everything).toContain('[credential]');
+});
+
+describe('what the access broker gave', () => {
+  const given = [access.key, 'github:github.com:74'];
+  const jobs = (run: number) => ({ run: `github/github.com/74/${run}/1`, job: `github/github.com/74/${run}/1/1` });
+  const grant = (id: string, run: number, more: { workspace?: string; things?: readonly string[] } = {}) =>
+    addGrant(database.as('broker'), { id, keys: jobs(run), things: given, ...more });
+  /** As the broker does once its provider says so. */
+  const die = () =>
+    database.db.pool.query(
+      `UPDATE access_credentials SET state = 'dead', dead_at = now(), sealed = NULL WHERE state = 'ending'`,
+    );
+
+  test('is set ending, in its own workspace and of its own run alone; dead is what the broker was told', async () => {
+    await grant('mine', 9);
+    await grant('other-run', 10, { things: ['github:github.com:74#10', 'github:github.com:74'] });
+    await grant('other-workspace', 9, { workspace: 'globex' });
+    const finding = await addFinding([access]);
+    const clock = { nowMs: () => Date.now(), pause: async () => void (await die()) };
+    await createRemediateTask({ ...parts(), clock })({ finding });
+    expect(acted.map(({ code, state, text }) => [code, state, text])).toEqual([
+      [
+        'A16',
+        'done',
+        'Done: revoke what the broker gave the run; the providers said of all that it was given that it is dead',
+      ],
+    ]);
+    expect(acted[0]!.undo).toContain('asks the broker again');
+    expect(await grantStates(database.db)).toEqual({
+      mine: 'dead incident',
+      'other-run': 'live',
+      'other-workspace': 'live',
+    });
+    expect(github.requests).toEqual([]);
+  });
+
+  test('wakes the broker, and stays alive, said first, while that is stopped', async () => {
+    await grant('mine', 9);
+    const listening = await database.db.pool.connect();
+    const heard: (string | undefined)[] = [];
+    listening.on('notification', ({ payload }) => heard.push(payload));
+    await listening.query('LISTEN tripline_access');
+    await createRemediateTask(parts())({ finding: await addFinding([access]) });
+    await listening.query('SELECT 1');
+    listening.release(true);
+    expect(heard).toEqual(['mine']);
+    expect(acted[0]!.text).toMatch(
+      /^STILL ALIVE after the attempt to revoke what the broker gave the run: 1 grant is alive/,
+    );
+    expect(await grantStates(database.db)).toEqual({ mine: 'ending incident' });
+  });
+
+  test('is asked for first: where nothing is alive nothing is done', async () => {
+    await createRemediateTask(parts())({ finding: await addFinding([access]) });
+    expect(acted.map(({ verdict, text }) => [verdict, text])).toEqual([
+      ['not-so', 'Did not revoke what the broker gave the run: Tripline says nothing that it was given is alive'],
+    ]);
+  });
+
+  test('is left alone by drills, dry runs, the kill switch, what is protected and what no policy allows', async () => {
+    await grant('mine', 9);
+    await grant('drilled', 9, { workspace: 'tripline-drill-1' });
+    const verdictOf = async (remediation: Record<string, unknown>, over: { workspace?: string } = {}) => {
+      await createRemediateTask(parts(remediation))({ finding: await addFinding([access], over) });
+      return acted.at(-1)!.verdict;
+    };
+    expect(await verdictOf({}, { workspace: 'tripline-drill-1' })).toBe('dry-run');
+    expect(await verdictOf({ mode: 'dry-run' })).toBe('dry-run');
+    expect(acted.at(-1)!.text).toBe(
+      'Dry run: would ask Tripline, then revoke what the broker gave the run (END grants of run acme/api#9)',
+    );
+    const by = { via: 'cli', id: 'eve', name: 'eve' } as const;
+    const { protected: usual } = loadConfig({}, '/nonexistent').remediation;
+    expect(await verdictOf({ protected: { ...usual, repositories: ['acme/api'] } })).toBe('protected');
+    expect(await verdictOf({ policy: [] })).toBe('not-in-policy');
+    await setRemediationSwitch(database.db, { stopped: true, by, reason: 'a look first' });
+    expect(await verdictOf({})).toBe('kill-switch');
+    expect(await grantStates(database.db)).toEqual({ mine: 'live', drilled: 'live' });
+  });
 });

@@ -1,8 +1,12 @@
 import type { Config } from '@tripline/config/config';
+import { aliveGrants } from '@tripline/db/alive-grants';
 import { checkAnswers } from '@tripline/db/check-answers';
 import type { Db } from '@tripline/db/database';
+import { endGrants } from '@tripline/db/end-grants';
+import { inTransaction } from '@tripline/db/transaction';
 import { workQueue } from '@tripline/db/work-queue';
 import { openProviders } from '@tripline/integrations/open-providers';
+import type { AccessGrants } from '@tripline/integrations/provider';
 import type { Clock } from '@tripline/runtime/clock';
 import type { Logger } from '@tripline/runtime/logger';
 import type { Metrics } from '@tripline/runtime/metrics';
@@ -73,6 +77,7 @@ export function createRemediateTask(parts: RemediatorParts): (payload: { finding
   const opening = openProviders(config, {
     ...{ clock, fetch: parts.fetch },
     onLeftAlive: (reason) => logger.error({ reason }, 'revoking a token failed; it expires within an hour'),
+    grants: grantsIn(db, clock),
   });
   const counter = new Counter({
     name: 'tripline_remediator_steps_total',
@@ -82,5 +87,16 @@ export function createRemediateTask(parts: RemediatorParts): (payload: { finding
   });
   return async ({ finding }) => {
     await runPlaybook({ ...{ config, db, logger, clock, onActed, counter }, providers: await opening }, finding);
+  };
+}
+
+/** What the access broker gave, as its tables have it. The broker's own revoker ends it at the providers. */
+function grantsIn(db: Db, clock: Clock): AccessGrants {
+  return {
+    alive: (of) => aliveGrants(db.pool, of),
+    async end({ workspace, key }) {
+      const by = { why: 'incident', atMs: clock.nowMs() } as const;
+      return (await inTransaction(db, (client) => endGrants(client, { workspace, things: [key] }, by))).length;
+    },
   };
 }

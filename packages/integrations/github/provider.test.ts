@@ -2,12 +2,12 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadConfig } from '@tripline/config/config';
 import { type Intent, intentNames } from '@tripline/contracts/response';
-import { heldIntents } from '@tripline/testing/intents';
+import { heldIntents, noGrants } from '@tripline/testing/intents';
 import { expect, test } from 'vitest';
 import { openProviders } from '../open-providers.ts';
 import { instanceOf } from './instance.ts';
 
-const options = { clock: { nowMs: () => 0, pause: async () => {} }, onLeftAlive: () => {} };
+const options = { clock: { nowMs: () => 0, pause: async () => {} }, onLeftAlive: () => {}, grants: noGrants };
 const { resolve } = await openProviders(loadConfig({}, '/nonexistent'), options);
 const place = { provider: 'github', instance: 'github.com' };
 /** One intent of each name, and what becomes of it. */

@@ -41,6 +41,8 @@ function chosen(intent: Intent, enterprise: string | undefined) {
     case 'revoke-grant':
       if (intent.grant === 'app-installation')
         return enterprise !== undefined && isNumbered(intent) ? uninstallApp(enterprise) : undefined;
+      // Tripline holds it, and not GitHub.
+      if (intent.grant === 'access') return undefined;
       if (intent.grant === 'org-role') return revokeOrgRole;
       return intent.grant === 'org-invitation' ? revokeInvitation : revokeGrant;
     case 'restore-permission':

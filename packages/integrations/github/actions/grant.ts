@@ -5,7 +5,7 @@ import { noTargets } from './action.ts';
 
 /** A right that somebody holds today, by the words of the steps that take it back or lower it. */
 export type HeldGrant =
-  | Exclude<IntentOf<'revoke-grant'>, { grant: 'org-invitation' | 'org-role' | 'app-installation' }>
+  | Exclude<IntentOf<'revoke-grant'>, { grant: 'org-invitation' | 'org-role' | 'app-installation' | 'access' }>
   | Exclude<IntentOf<'restore-permission'>, { grant: 'team' }>;
 
 /** A request at the grant's own address. `more`: what a PUT says of it. */

@@ -14,7 +14,10 @@ import {
 } from './action.ts';
 import { directCollaborators, onGrant, scopeOfGrant, targetsOfGrant } from './grant.ts';
 
-type RevokeGrant = Exclude<IntentOf<'revoke-grant'>, { grant: 'org-invitation' | 'org-role' | 'app-installation' }>;
+type RevokeGrant = Exclude<
+  IntentOf<'revoke-grant'>,
+  { grant: 'org-invitation' | 'org-role' | 'app-installation' | 'access' }
+>;
 
 /** A6: takes back a membership, a team's repository or a collaborator's access that somebody holds now. */
 export const revokeGrant: Action<RevokeGrant> = {
