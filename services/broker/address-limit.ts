@@ -1,20 +1,20 @@
 import { isIPv6 } from 'node:net';
 
-/** Requests of one address: a second in the long run, and at once. */
+/** Requests of one: a second in the long run, and at once. */
 export type Rate = { perSecond: number; burst: number };
-/** Addresses that are remembered at most: beyond it those that were quiet for longest start anew. */
+/** So many are remembered at most: beyond it those that were quiet for longest start anew. */
 const remembered = 50_000;
 
-/**
- * How often one address may ask, before anything of what it sends is read: one bucket an address, a network of /64 being one. Many
- * jobs may share an address (NAT), so an address may ask for some hundred at once.
- */
-export function createAddressLimit({ perSecond, burst }: Rate, nowMs: () => number) {
+export type RateLimit = {
+  /** Whether `key` may ask now; else in how many seconds it may ask again. */
+  take: (key: string) => { ok: true } | { ok: false; retryAfterS: number };
+};
+
+/** How often one may ask, whoever that is: one bucket a key. */
+export function createRateLimit({ perSecond, burst }: Rate, nowMs: () => number): RateLimit {
   const buckets = new Map<string, { tokens: number; atMs: number }>();
   return {
-    /** Whether `address` may ask now; else in how many seconds it may ask again. */
-    take(address: string): { ok: true } | { ok: false; retryAfterS: number } {
-      const key = networkOf(address);
+    take(key) {
       const atMs = nowMs();
       const former = buckets.get(key);
       const tokens =
@@ -27,6 +27,15 @@ export function createAddressLimit({ perSecond, burst }: Rate, nowMs: () => numb
       return isAllowed ? { ok: true } : { ok: false, retryAfterS: Math.max(1, Math.ceil((1 - tokens) / perSecond)) };
     },
   };
+}
+
+/**
+ * How often one address may ask, before anything of what it sends is read, a network of /64 being one. Many jobs may share an address
+ * (NAT), so an address may ask for some hundred at once.
+ */
+export function createAddressLimit(rate: Rate, nowMs: () => number): RateLimit {
+  const limit = createRateLimit(rate, nowMs);
+  return { take: (address) => limit.take(networkOf(address)) };
 }
 
 /** Whoever has one IPv6 address has the 64 bits behind it. */

@@ -56,4 +56,6 @@ export const tokenSpent = refuse(
   'token-spent',
   'This id token was shown before, and each is good once: ask for a fresh one',
 );
+export const jobAsksTooOften = (retryAfterS: number): Answer =>
+  refuse('too-many-requests', `This job asks too often: ask again in ${retryAfterS} s`, { retryAfterS });
 export const jobEnded = refuse('job-ended', 'The job has ended: nothing is given to it any more');

@@ -8,6 +8,7 @@ import type { Minters } from '@tripline/integrations/minters';
 import type { Clock } from '@tripline/runtime/clock';
 import type { Logger } from '@tripline/runtime/logger';
 import type { Workspaces } from '@tripline/sources/workspace';
+import type { RateLimit } from './address-limit.ts';
 import type { EventParts } from './append-events.ts';
 import type { JobKeys } from './keys.ts';
 import type { CurrentPolicies, PoliciesInForce } from './local-policies.ts';
@@ -52,6 +53,8 @@ export type ExchangeParts = EventParts & {
   workspaces: Pick<Workspaces, 'whose'>;
   policies: CurrentPolicies;
   gather: Gather;
+  /** How often one job may ask, by its key, wherever it asks from: each request waits for what is known, and asks GitHub. */
+  jobLimit: RateLimit;
   /** Random, and nobody’s but this grant’s. */
   makeId: () => string;
   /** Whether every end of a job is known that the log held at the start: before, nothing is decided. */

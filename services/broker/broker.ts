@@ -13,6 +13,7 @@ import type { Metrics } from '@tripline/runtime/metrics';
 import { createWorkspaces } from '@tripline/sources/workspace';
 import type { Stream } from '@tripline/stream/stream';
 import type { FastifyInstance } from 'fastify';
+import { createRateLimit } from './address-limit.ts';
 import { appendEvents } from './append-events.ts';
 import type { ExchangeParts, Gather, Giving } from './asking.ts';
 import { startEnding } from './ending.ts';
@@ -48,6 +49,9 @@ export type BrokerSeams = {
   /** How long what the log has yet to tell is waited for, ms. */
   waitMs?: number;
 };
+
+/** A job asks for a few policies, and again each few seconds while somebody has yet to stand for it. */
+const rateOfJob = { perSecond: 1, burst: 60 };
 
 export type BrokerParts = { config: Config; db: Db; stream: Stream; logger: Logger; clock: Clock; metrics: Metrics };
 
@@ -94,6 +98,7 @@ export async function createBroker(parts: BrokerParts, seams: BrokerSeams = {}):
     ...{ giving, approvalFor: stepUps?.approvalFor, openStepUp: seams.openStepUp ?? stepUps?.openStepUp },
     stsAudience: stsAudienceOf(identity.audience),
     isCaughtUp: seams.isCaughtUp ?? ending?.caughtUp ?? (() => true),
+    jobLimit: createRateLimit(rateOfJob, () => clock.nowMs()),
     makeId: randomUUID,
   });
   const looks =

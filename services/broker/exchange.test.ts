@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isFromWithin } from '@tripline/contracts/internal';
 import type { Db } from '@tripline/db/database';
+import { systemClock } from '@tripline/runtime/clock';
 import { fakeStream } from '@tripline/testing/fakes/stream';
 import { brokerKey } from '@tripline/testing/internal-key';
 import { freshDatabase } from '@tripline/testing/postgres/postgres';
@@ -80,6 +81,20 @@ describe('a dry run', () => {
     expect(await broker.ask(await issuer.token(), 'constructor')).toMatchObject({ status: 403 });
     expect(stream.appended).toHaveLength(2);
   });
+});
+
+test('one job that asks without end holds up nobody else: it is refused, its tokens unspent, and nothing is told of it', async () => {
+  const nowMs = Date.now();
+  broker = await startBroker(
+    { db, stream, issuer },
+    { seams: { gather }, clock: { ...systemClock, nowMs: () => nowMs } },
+  );
+  const statuses: number[] = [];
+  for (let nth = 0; nth < 62; nth += 1) statuses.push((await broker.ask(await issuer.token())).status);
+  expect(statuses).toEqual([...Array.from({ length: 60 }, () => 200), 429, 429]);
+  expect(stream.appended).toHaveLength(60);
+  expect(await broker.giveBack(await issuer.token(), 'g1')).toMatchObject({ status: 429 });
+  expect(await broker.ask(await issuer.token({ check_run_id: '7' }))).toMatchObject({ status: 200 });
 });
 
 describe('an id token that proves nobody', () => {

@@ -6,13 +6,14 @@ import { describeSts, policyOfSts } from '@tripline/access/sts';
 import type { Entity } from '@tripline/contracts/finding';
 import { instanceOfIssuer } from '@tripline/identity/github/instance';
 import { readOpenAt } from '@tripline/incidents/open-at';
-import { type Answer, jobEnded, refuse, tokenSpent } from './answer.ts';
+import { type Answer, jobAsksTooOften, jobEnded, refuse, tokenSpent } from './answer.ts';
 import { appendEvents } from './append-events.ts';
 import type { Asked, Asking, ExchangeParts, StepUpLink } from './asking.ts';
 import { type AskedOf, decidedEvent } from './decided.ts';
 import { give } from './give.ts';
 import { keysOfJob } from './keys.ts';
 import { proveJob } from './prove-job.ts';
+import { jobKeyOf } from './store/ends.ts';
 import { spend } from './store/spent.ts';
 
 /**
@@ -28,6 +29,8 @@ export async function exchange(parts: ExchangeParts, asked: Asked): Promise<Answ
   if ('answer' in proved) return proved.answer;
   const { job, workspace } = proved;
   const keys = keysOfJob(job, { workspace, instance: instanceOfIssuer(job.issuer) });
+  const allowed = parts.jobLimit.take(jobKeyOf(keys));
+  if (!allowed.ok) return jobAsksTooOften(allowed.retryAfterS);
   const { isFirst, hasEnded } = await spend(parts.db, job, keys);
   if (!isFirst) return tokenSpent;
   if (hasEnded) return jobEnded;

@@ -1,8 +1,9 @@
 import { instanceOfIssuer } from '@tripline/identity/github/instance';
-import { type Answer, refuse, tokenSpent } from './answer.ts';
+import { type Answer, jobAsksTooOften, refuse, tokenSpent } from './answer.ts';
 import type { ExchangeParts } from './asking.ts';
 import { keysOfJob } from './keys.ts';
 import { proveJob } from './prove-job.ts';
+import { jobKeyOf } from './store/ends.ts';
 import { giveBack } from './store/grants.ts';
 import { spend } from './store/spent.ts';
 
@@ -11,13 +12,15 @@ import { spend } from './store/spent.ts';
  * is one. It is dead once its provider has said so.
  */
 export async function returnGrant(
-  parts: Pick<ExchangeParts, 'db' | 'clock' | 'verify' | 'workspaces'>,
+  parts: Pick<ExchangeParts, 'db' | 'clock' | 'verify' | 'workspaces' | 'jobLimit'>,
   { token, grant }: { token: string; grant: string },
 ): Promise<Answer> {
   const proved = await proveJob(parts, token);
   if ('answer' in proved) return proved.answer;
   const { job, workspace } = proved;
   const keys = keysOfJob(job, { workspace, instance: instanceOfIssuer(job.issuer) });
+  const allowed = parts.jobLimit.take(jobKeyOf(keys));
+  if (!allowed.ok) return jobAsksTooOften(allowed.retryAfterS);
   const { isFirst } = await spend(parts.db, job, keys);
   if (!isFirst) return tokenSpent;
   const state = await giveBack(parts.db, { id: grant, keys, atMs: parts.clock.nowMs() });
