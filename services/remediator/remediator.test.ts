@@ -10,7 +10,7 @@ import { createMetrics } from '@tripline/runtime/metrics';
 import { type FakeAnswer, type FakeService, startFakeService } from '@tripline/testing/integration.conformance';
 import { accessIntent as access, keyIntent as key, runIntent as run } from '@tripline/testing/intents';
 import { freshDatabase } from '@tripline/testing/postgres/postgres';
-import { addGrant, grantStates } from '@tripline/testing/services/broker-grants';
+import { addGrant, grantStates, revokeAtProvider, type TestGrant } from '@tripline/testing/services/broker-grants';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Acted } from './playbook.ts';
@@ -967,20 +967,17 @@ test('the service takes up jobs, and no secret of it stands anywhere afterwards'
 describe('what the access broker gave', () => {
   const given = [access.key, 'github:github.com:74'];
   const jobs = (run: number) => ({ run: `github/github.com/74/${run}/1`, job: `github/github.com/74/${run}/1/1` });
-  const grant = (id: string, run: number, more: { workspace?: string; things?: readonly string[] } = {}) =>
+  const grant = (id: string, run: number, more: Partial<TestGrant> = {}) =>
     addGrant(database.as('broker'), { id, keys: jobs(run), things: given, ...more });
-  /** As the broker does once its provider says so. */
-  const die = () =>
-    database.db.pool.query(
-      `UPDATE access_credentials SET state = 'dead', dead_at = now(), sealed = NULL WHERE state = 'ending'`,
-    );
-
-  test('is set ending, in its own workspace and of its own run alone; dead is what the broker was told', async () => {
-    await grant('mine', 9);
+  test('is set ending, in its own workspace and of its own run alone; dead is what the broker’s provider says', async () => {
+    // Though its policy lets a job that runs end first.
+    await grant('mine', 9, { onIncident: 'afterJob' });
     await grant('other-run', 10, { things: ['github:github.com:74#10', 'github:github.com:74'] });
     await grant('other-workspace', 9, { workspace: 'globex' });
     const finding = await addFinding([access]);
-    const clock = { nowMs: () => Date.now(), pause: async () => void (await die()) };
+    const told: object[] = [];
+    const revoking = async () => void told.push(...(await revokeAtProvider(database.as('broker'))));
+    const clock = { nowMs: () => Date.now(), pause: revoking };
     await createRemediateTask({ ...parts(), clock })({ finding });
     expect(acted.map(({ code, state, text }) => [code, state, text])).toEqual([
       [
@@ -995,6 +992,12 @@ describe('what the access broker gave', () => {
       'other-run': 'live',
       'other-workspace': 'live',
     });
+    expect(told).toMatchObject([
+      {
+        type: 'dev.cdeventsx.tripline-credential.revoked',
+        data: { 'tripline.access.grant': 'mine', 'tripline.access.end': 'incident' },
+      },
+    ]);
     expect(github.requests).toEqual([]);
   });
 

@@ -1,9 +1,15 @@
+import { randomUUID } from 'node:crypto';
+import { createEndMeasures } from '@tripline/broker/end-measures';
 import type { JobKeys } from '@tripline/broker/keys';
+import { revokeDue } from '@tripline/broker/revoke';
 import { recordMinted } from '@tripline/broker/store/credentials';
 import { jobKeyOf, lockEnds, lockJob, noteEnds } from '@tripline/broker/store/ends';
 import type { Db } from '@tripline/db/database';
 import { endGrants } from '@tripline/db/end-grants';
 import { inTransaction } from '@tripline/db/transaction';
+import { systemClock } from '@tripline/runtime/clock';
+import { createLogger } from '@tripline/runtime/logger';
+import { createMetrics } from '@tripline/runtime/metrics';
 
 /** A moment at which tests begin, ms since the epoch. */
 export const startMs = Date.parse('2026-03-02T12:00:00Z');
@@ -112,4 +118,18 @@ export async function raceEnds(db: Db, { from = 0, to }: { from?: number; to: nu
   };
   await Promise.all(Array.from({ length: 4 }, runner));
   return Object.values(await grantStates(db)).filter((state) => state.startsWith('live')).length;
+}
+
+/** Revokes what is due, as the broker does at a provider at which all goes well. @returns what the log would be told. */
+export async function revokeAtProvider(db: Db): Promise<{ type: string; data: object }[]> {
+  const told: { type: string; data: object }[] = [];
+  const revoker = {
+    ...{ db, clock: systemClock, logger: createLogger({ service: 'broker', level: 'silent' }) },
+    measures: createEndMeasures(createMetrics({ service: 'broker' }), async () => 0),
+    minterOf: () => ({ revoke: async () => ({ result: 'dead', by: 'revoked' }) as const }),
+    unseal: () => 'a value',
+    append: async (events: readonly { type: string; data: object }[]) => told.push(...events),
+  };
+  await revokeDue(revoker, randomUUID());
+  return told;
 }
