@@ -11,7 +11,7 @@ import { appendEvents, brokerEvent } from './append-events.ts';
 import type { Asking, ExchangeParts, Giving } from './asking.ts';
 import { decidedEvent, grantAttributes } from './decided.ts';
 import { recordMinted } from './store/credentials.ts';
-import { type IntendedGrant, intend, undo } from './store/grants.ts';
+import { type Intended, type IntendedGrant, intend, mostOfJob, undo } from './store/grants.ts';
 
 type GiveParts = ExchangeParts & { giving: Giving };
 
@@ -38,7 +38,7 @@ export async function give(
   const longestUntilMs = askedMs + asking.policy.max;
   const intended = await intend(db, grantOf(asking, planned.parts, things, longestUntilMs), giving.mostAnHour);
   if (intended.result === 'ended') return jobEnded;
-  if (intended.result === 'capped') return capReached(parts, asking, intended.granted);
+  if (intended.result === 'capped') return capReached(parts, asking, intended);
   if (intended.isFirst) logger.warn({ policy: policyName, grant: id }, 'the first grant of this policy');
   const refusal = await refusalMeanwhile(parts, asking, decideAgain).catch((error: Error) => error);
   if (refusal !== undefined) {
@@ -281,15 +281,23 @@ function notMinted({ kind }: Part, answer: Exclude<MintAnswer, { result: 'minted
   return refuse('mint-refused', `No ${kind} credential could be made (${reason}): ${message}`);
 }
 
-async function capReached(parts: GiveParts, asking: Asking, granted: number): Promise<Answer> {
+async function capReached(
+  parts: GiveParts,
+  asking: Asking,
+  { granted, to }: Extract<Intended, { result: 'capped' }>,
+): Promise<Answer> {
   const { giving, logger, clock } = parts;
   const { policyName } = asking;
-  const wanted = `at most ${giving.mostAnHour} grants of it within an hour`;
-  const help = 'Find out who asks so often, or raise broker.grantsPerHour.';
-  const reasons = [failed('cap', wanted, `granted ${granted} times`, help)];
-  logger.error({ policy: policyName, granted }, 'a policy is granted too often; nothing more is given for now');
+  const most = to === 'job' ? `${mostOfJob} grants of it to one job` : `${giving.mostAnHour} grants of it`;
+  const help =
+    to === 'job'
+      ? 'Have the job keep what it is given until it ends.'
+      : 'Find out who asks so often, or raise broker.grantsPerHour.';
+  const reasons = [failed('cap', `at most ${most} within an hour`, `granted ${granted} times`, help)];
+  logger.error({ policy: policyName, granted, to }, 'a policy is granted too often; nothing more is given for now');
   const event = decidedEvent(asking, { decision: 'denied', reasons }, { atMs: clock.nowMs(), isDryRun: false });
   await appendEvents(parts, [event]);
-  const message = `Policy ${policyName} was granted ${granted} times within an hour: nothing more is given for now`;
+  const whom = to === 'job' ? ' to this job' : '';
+  const message = `Policy ${policyName} was granted${whom} ${granted} times within an hour: nothing more is given for now`;
   return refuse('cap-reached', message, { reasons, retryAfterS: 60 });
 }

@@ -311,6 +311,14 @@ describe('nothing is handed out', () => {
     });
   });
 
+  test('beyond what one job may ask of a policy within an hour: others are given it all the same', async () => {
+    const broker = await start({ settings: { broker: { grantsPerHour: 30 } } });
+    const statuses: number[] = [];
+    for (let nth = 0; nth < 21; nth += 1) statuses.push((await broker.ask(await issuer.token())).status);
+    expect(statuses).toEqual([...Array.from({ length: 20 }, () => 201), 429]);
+    expect((await broker.ask(await issuer.token({ check_run_id: '7' }))).status).toBe(201);
+  });
+
   test('before it is known which jobs have ended', async () => {
     let caughtUp = false;
     const broker = await start({ seams: { isCaughtUp: () => caughtUp } });

@@ -33,10 +33,12 @@ export type Intended =
   /** `isFirst`: of this policy, ever. */
   | { result: 'intended'; isFirst: boolean }
   | { result: 'ended'; end: End }
-  /** The policy was granted so often within the last hour. */
-  | { result: 'capped'; granted: number };
+  /** The policy was granted so often within the last hour, to all or to this job. */
+  | { result: 'capped'; granted: number; to: 'all' | 'job' };
 
 const hourMs = 3_600_000;
+/** Grants of one policy to one job within an hour: what is lost is asked for again, and one job does not use up the cap of all. */
+export const mostOfJob = 20;
 
 /**
  * Writes down what is about to be minted, before anything is: whatever happens to us then, it is known that something may be alive.
@@ -49,8 +51,9 @@ export function intend(db: Db, grant: IntendedGrant, mostAnHour: number): Promis
     await lockJob(client, keys);
     const end = await endOf(client, keys);
     if (end !== undefined) return { result: 'ended', end };
-    const { granted, isFirst } = await countGrants(client, grant);
-    if (granted >= mostAnHour) return { result: 'capped', granted };
+    const { granted, toJob, isFirst } = await countGrants(client, grant);
+    if (toJob >= mostOfJob) return { result: 'capped', granted: toJob, to: 'job' };
+    if (granted >= mostAnHour) return { result: 'capped', granted, to: 'all' };
     await endGrants(client, { job: jobKeyOf(keys), policy, butFor: id }, { why: 'asked-again', atMs: askedMs });
     await addGrant(client, grant);
     return { result: 'intended', isFirst };
@@ -59,16 +62,18 @@ export function intend(db: Db, grant: IntendedGrant, mostAnHour: number): Promis
 
 async function countGrants(
   client: PoolClient,
-  { workspace, policy, askedMs }: IntendedGrant,
-): Promise<{ granted: number; isFirst: boolean }> {
-  const { rows } = await client.query<{ granted: number; known: boolean }>({
+  { workspace, policy, keys, askedMs }: IntendedGrant,
+): Promise<{ granted: number; toJob: number; isFirst: boolean }> {
+  const { rows } = await client.query<{ granted: number; toJob: number; known: boolean }>({
     name: 'access-count',
     text: `SELECT
        (SELECT count(*)::int FROM access_grants WHERE workspace = $1 AND policy = $2 AND asked_at > $3) AS granted,
+       (SELECT count(*)::int FROM access_grants WHERE job_key = $4 AND policy = $2 AND asked_at > $3) AS "toJob",
        EXISTS (SELECT FROM access_grants WHERE workspace = $1 AND policy = $2) AS known`,
-    values: [workspace, policy, new Date(askedMs - hourMs)],
+    values: [workspace, policy, new Date(askedMs - hourMs), jobKeyOf(keys)],
   });
-  return { granted: rows[0]!.granted, isFirst: !rows[0]!.known };
+  const { granted, toJob, known } = rows[0]!;
+  return { granted, toJob, isFirst: !known };
 }
 
 async function addGrant(client: PoolClient, grant: IntendedGrant): Promise<void> {
