@@ -182,6 +182,74 @@ CREATE TABLE access_policy_faults (
   CONSTRAINT access_policy_faults_pkey PRIMARY KEY (place)
 );
 
+CREATE TABLE access_request_ends (
+  request text NOT NULL,
+  by jsonb NOT NULL,
+  at timestamp with time zone NOT NULL,
+  CONSTRAINT access_request_ends_request_fkey FOREIGN KEY (request) REFERENCES access_requests(id),
+  CONSTRAINT access_request_ends_pkey PRIMARY KEY (request)
+);
+
+CREATE TABLE access_requests (
+  id text NOT NULL,
+  workspace text NOT NULL,
+  repository text NOT NULL,
+  permission text NOT NULL,
+  grantee text NOT NULL,
+  for_ms integer NOT NULL,
+  reason text NOT NULL,
+  asked_by jsonb NOT NULL,
+  asked_at timestamp with time zone NOT NULL,
+  CONSTRAINT access_requests_for_ms_check CHECK ((for_ms > 0)),
+  CONSTRAINT access_requests_grantee_check CHECK ((grantee <> ''::text)),
+  CONSTRAINT access_requests_id_check CHECK ((id <> ''::text)),
+  CONSTRAINT access_requests_permission_check CHECK ((permission = ANY (ARRAY['read'::text, 'triage'::text, 'write'::text, 'maintain'::text, 'admin'::text]))),
+  CONSTRAINT access_requests_reason_check CHECK ((reason <> ''::text)),
+  CONSTRAINT access_requests_repository_check CHECK ((repository <> ''::text)),
+  CONSTRAINT access_requests_workspace_check CHECK ((workspace <> ''::text)),
+  CONSTRAINT access_requests_pkey PRIMARY KEY (id)
+);
+
+CREATE TABLE access_rights (
+  request text NOT NULL,
+  state text NOT NULL,
+  policy text,
+  owner text,
+  repository_id text,
+  repository text,
+  grantee_id text,
+  grantee text,
+  former text,
+  approved_by jsonb,
+  given_until timestamp with time zone,
+  given_at timestamp with time zone,
+  ending_why text,
+  over_at timestamp with time zone,
+  why text,
+  due_at timestamp with time zone NOT NULL,
+  tries integer NOT NULL DEFAULT 0,
+  claimed_by uuid,
+  claimed_until timestamp with time zone,
+  last_fault text,
+  CONSTRAINT access_rights_ending_why_check CHECK ((ending_why = ANY (ARRAY['longest'::text, 'by-hand'::text, 'not-given'::text]))),
+  CONSTRAINT access_rights_former_check CHECK ((former = ANY (ARRAY['none'::text, 'read'::text, 'triage'::text, 'write'::text, 'maintain'::text, 'admin'::text]))),
+  CONSTRAINT access_rights_grantee_check CHECK ((grantee <> ''::text)),
+  CONSTRAINT access_rights_grantee_id_check CHECK ((grantee_id <> ''::text)),
+  CONSTRAINT access_rights_last_fault_check CHECK ((last_fault <> ''::text)),
+  CONSTRAINT access_rights_owner_check CHECK ((owner <> ''::text)),
+  CONSTRAINT access_rights_policy_check CHECK ((policy <> ''::text)),
+  CONSTRAINT access_rights_repository_check CHECK ((repository <> ''::text)),
+  CONSTRAINT access_rights_repository_id_check CHECK ((repository_id <> ''::text)),
+  CONSTRAINT access_rights_state_check CHECK ((state = ANY (ARRAY['new'::text, 'asked'::text, 'giving'::text, 'given'::text, 'ending'::text, 'ended'::text, 'denied'::text, 'expired'::text]))),
+  CONSTRAINT access_rights_tries_check CHECK ((tries >= 0)),
+  CONSTRAINT access_rights_why_check CHECK ((why <> ''::text)),
+  CONSTRAINT claims_end CHECK (((claimed_by IS NULL) = (claimed_until IS NULL))),
+  CONSTRAINT endings_say_why CHECK (((state <> 'ending'::text) OR (ending_why IS NOT NULL))),
+  CONSTRAINT given_is_recorded CHECK (((state <> ALL (ARRAY['giving'::text, 'given'::text, 'ending'::text])) OR ((policy IS NOT NULL) AND (owner IS NOT NULL) AND (repository_id IS NOT NULL) AND (repository IS NOT NULL) AND (grantee_id IS NOT NULL) AND (grantee IS NOT NULL) AND (former IS NOT NULL) AND (given_until IS NOT NULL)))),
+  CONSTRAINT access_rights_request_fkey FOREIGN KEY (request) REFERENCES access_requests(id),
+  CONSTRAINT access_rights_pkey PRIMARY KEY (request)
+);
+
 CREATE TABLE access_spent (
   issuer text NOT NULL,
   token_sha256 text NOT NULL,
@@ -993,6 +1061,8 @@ CREATE INDEX access_grants_by_policy ON public.access_grants USING btree (worksp
 CREATE INDEX access_grants_by_run ON public.access_grants USING btree (run_key);
 CREATE INDEX access_grants_standing ON public.access_grants USING btree (longest_until) WHERE (ending_at IS NULL);
 CREATE INDEX access_passkeys_by_account ON public.access_passkeys USING btree (instance, account_id);
+CREATE UNIQUE INDEX access_rights_one_standing ON public.access_rights USING btree (repository_id, grantee_id) WHERE (state = ANY (ARRAY['giving'::text, 'given'::text, 'ending'::text]));
+CREATE INDEX access_rights_open ON public.access_rights USING btree (due_at) WHERE (state <> ALL (ARRAY['ended'::text, 'denied'::text, 'expired'::text]));
 CREATE INDEX access_spent_by_expiry ON public.access_spent USING btree (expires_at);
 CREATE INDEX access_step_ups_by_age ON public.access_step_ups USING btree (asked_at);
 CREATE INDEX access_step_ups_by_binding ON public.access_step_ups USING btree (binding);

@@ -1,6 +1,6 @@
 import { severities } from '@tripline/contracts/finding';
 import type { LockFile } from './lock.ts';
-import type { GithubWho, Give, Policy, PolicyFile } from './policy.ts';
+import { type GithubWho, type Give, type PeoplePolicy, type Policy, type PolicyFile, rights } from './policy.ts';
 import { describeSts } from './sts.ts';
 import { contains, describeSet, isIn, type TextSet } from './text-set.ts';
 
@@ -49,8 +49,44 @@ export function diff(from: Version, to: Version): Difference[] {
             : differencesOf(before, after, from, to);
       return found.map((one) => ({ ...one, policy }));
     }),
+    ...peopleDiffer(from, to),
   ];
 }
+
+/** What people may ask for. `policy` says `people.<name>`. */
+function peopleDiffer(from: Version, to: Version): Difference[] {
+  const names = [...new Set([...Object.keys(from.file.people), ...Object.keys(to.file.people)])].sort();
+  return names.flatMap((name): Difference[] => {
+    const [before, after] = [from.file.people[name], to.file.people[name]];
+    const said = (one: PeoplePolicy | undefined) => (one === undefined ? 'none' : `gives ${describeRight(one)}`);
+    const found: Found[] =
+      before === undefined || after === undefined
+        ? [{ is: before === undefined ? 'wider' : 'narrower', field: 'policy', from: said(before), to: said(after) }]
+        : [
+            ...bySet('who', accountsOf(before.who, from), accountsOf(after.who, to)),
+            ...bySet('repositories', pinnedOf(before, from), pinnedOf(after, to)),
+            ...byOrder('permission', rights, before.permission, after.permission),
+            ...byNumber('for', before.for, after.for),
+            ...bySet('approvedBy', accountsOf(before.approvedBy, from), accountsOf(after.approvedBy, to)),
+            ...byOrder(
+              'phishingResistant',
+              ['true', 'false'],
+              String(before.phishingResistant),
+              String(after.phishingResistant),
+            ),
+            ...byOrder('fast', ['no', 'yes'], yes(before.fast), yes(after.fast)),
+          ];
+    return found.map((one) => ({ ...one, policy: `people.${name}` }));
+  });
+}
+
+export const describeRight = ({ repositories, permission, for: ms }: PeoplePolicy): string =>
+  `${permission} on ${repositories.join(', ')} for ${minutes(ms)}`;
+/** By id alone: another login of the same account is nobody else. */
+const accountsOf = (logins: readonly string[], { lock }: Version): TextSet =>
+  logins.map((login) => lock.people[login]?.id ?? `${login} (not pinned)`);
+const pinnedOf = ({ repositories }: PeoplePolicy, { lock }: Version): TextSet =>
+  repositories.map((name) => lock.github[name]?.id ?? `${name} (not pinned)`);
 
 function differencesOf(before: Policy, after: Policy, from: Version, to: Version): Found[] {
   return [

@@ -1,7 +1,7 @@
 import { outsiderEvents } from '@tripline/identity/github/outsider-events';
 import { isMergeRequestSource } from '@tripline/identity/gitlab/merge-requests';
 import type { LockFile } from './lock.ts';
-import type { Give, Policy, PolicyFile } from './policy.ts';
+import type { Give, PeoplePolicy, Policy, PolicyFile } from './policy.ts';
 import { runCases } from './run-cases.ts';
 import { faultsOfSts } from './sts.ts';
 import type { TextSet } from './text-set.ts';
@@ -13,6 +13,7 @@ export type Problem = { level: 'error' | 'notice'; policy?: string; what: string
 const [strictTier, freeTier] = ['production', 'dev'];
 /** GitHub's installation tokens live for an hour, whatever is asked for; STS gives none for less than a quarter. */
 const [longestGithubMs, shortestAwsMs] = [3_600_000, 900_000];
+const longestRightMs = 8 * 3_600_000;
 
 /** Everything that is wrong with a file of policies, together with its lock file. */
 export function lint(file: PolicyFile, lock: LockFile): Problem[] {
@@ -21,6 +22,9 @@ export function lint(file: PolicyFile, lock: LockFile): Problem[] {
     ...faultsOfTiers(file),
     ...named.flatMap(([name, policy]) =>
       [...faultsOfPolicy(policy, file), ...unpinned(policy, lock)].map((problem) => ({ ...problem, policy: name })),
+    ),
+    ...Object.entries(file.people).flatMap(([name, right]) =>
+      faultsOfRight(right, lock).map((problem) => ({ ...problem, policy: `people.${name}` })),
     ),
     ...sharedByTiers(named),
     ...faultsOfSts(named).map((fault) => ({ level: 'error' as const, ...fault })),
@@ -160,6 +164,25 @@ function faultsOfGive(give: Give, maxMs: number): Problem[] {
   const problems: Problem[] = lives > maxMs ? [error('for: it would live longer than `max`')] : [];
   if ('aws' in give && lives < shortestAwsMs) problems.push(error('for: STS gives no session for less than 15m'));
   return problems;
+}
+
+function faultsOfRight(right: PeoplePolicy, lock: LockFile): Problem[] {
+  const { who, repositories, permission, approvedBy, fast } = right;
+  const ids = new Set(approvedBy.map((name) => lock.people[name]?.id));
+  const alone = who.filter((name) => ids.size === 0 || (ids.size === 1 && ids.has(lock.people[name]?.id)));
+  return [
+    ...(right.for > longestRightMs ? [error('for: a right of people lasts for 8h at most; ask again')] : []),
+    ...(fast && permission !== 'read' ? [error('fast: only reading is given without anybody’s word')] : []),
+    ...(!fast && alone.length > 0
+      ? [
+          error(
+            `approvedBy: nobody but themselves may approve what ${alone.join(', ')} ask${alone.length > 1 ? '' : 's'}`,
+          ),
+        ]
+      : []),
+    ...repositories.flatMap((name) => isPinned(name, lock.github[name])),
+    ...[...new Set([...who, ...approvedBy])].flatMap((name) => isPinned(name, lock.people[name])),
+  ];
 }
 
 function unpinned({ who, needs }: Policy, lock: LockFile): Problem[] {

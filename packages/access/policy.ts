@@ -8,6 +8,7 @@ import { readYaml } from './yaml.ts';
  * and no patterns but named prefixes, so that who can get what, and whether a new version gives more, can be computed.
  */
 
+export const rights = ['read', 'triage', 'write', 'maintain', 'admin'] as const;
 const unitsMs = { s: 1000, m: 60_000, h: 3_600_000 } as const;
 /** A span, `30m`, in ms. */
 const span = z
@@ -200,14 +201,35 @@ const policy = z.strictObject({
   sts: z.array(stsName).max(20).default([]),
   tests: z.array(testCase).max(200).default([]),
 });
+/** A right of people's, for minutes. */
+const right = z.strictObject({
+  /** Who may ask for it, and have it. Pinned in the lock file. */
+  who: z.array(login).min(1).max(200),
+  repositories: z.array(repository).min(1).max(50),
+  /** At most this, as a collaborator. */
+  permission: z.enum(rights),
+  /** How long at most. */
+  for: span,
+  /** Who may approve, beside whoever asks. Pinned in the lock file. */
+  approvedBy: z.array(login).max(50).default([]),
+  /** Of the second factor by which somebody approves. */
+  phishingResistant: z.boolean().default(true),
+  /** Reading is given without anybody’s word. */
+  fast: z.literal(true).optional(),
+});
 const policyFile = z.strictObject({
   /** What jobs must ask for their token to be for: the broker's own address. */
   audience: z.url({ protocol: /^https$/, error: 'say the broker’s own address, https://…' }),
   /** Environments by tier. Nothing that one tier gives goes to a job of another. */
   tiers: z.record(name, z.array(z.string().min(1).max(255)).min(1).max(200)),
   policies: z.record(name, policy),
+  /** What people may ask for, by name. */
+  people: z.record(name, right).default({}),
 });
 
+/** Rights on a repository, each of which holds those before it. */
+export type RepositoryRight = (typeof rights)[number];
+export type PeoplePolicy = z.output<typeof right>;
 export type PolicyFile = z.output<typeof policyFile>;
 export type Policy = z.output<typeof policy>;
 export type Give = Policy['give'][number];

@@ -164,6 +164,15 @@ export const brokerSettings = z.strictObject({
     .describe(
       'GitHub Apps that mint installation tokens for jobs: other ones than `github.app`, one a tier. None: a dry run.',
     ),
+  peopleApp: z
+    .strictObject({
+      id: z.coerce.string().regex(/^\d+$/, 'must be the numeric App ID').describe('Id of the App.'),
+      privateKey: secret.describe("The App's private key, PEM."),
+    })
+    .optional()
+    .describe(
+      'GitHub App that gives people rights on repositories for minutes (Administration: write), another one than those of jobs; name it in `accessApps` of the rule `privilege-grant-outside-job`. Absent: people get nothing.',
+    ),
   eventKeys: z
     .array(secret)
     .min(1)

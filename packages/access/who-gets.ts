@@ -1,10 +1,17 @@
-import { describeGive } from './diff.ts';
-import type { Give, Policy, PolicyFile } from './policy.ts';
+import { describeGive, describeRight } from './diff.ts';
+import type { Give, PeoplePolicy, Policy, PolicyFile } from './policy.ts';
 import { describeSts } from './sts.ts';
 import { describeSet } from './text-set.ts';
 
-/** A policy by which something is given, and to whom, in words. */
-export type Getter = { policy: string; tier: string; gives: string; who: string[]; needs: string[]; until: string };
+/** A policy by which something is given, and to whom, in words. `tier`: null where people ask for it. */
+export type Getter = {
+  policy: string;
+  tier: string | null;
+  gives: string;
+  who: string[];
+  needs: string[];
+  until: string;
+};
 
 /**
  * Who can get what `thing` names: part of a repository's, role's or project's name, or of what a policy gives, such as
@@ -15,7 +22,20 @@ export function whoGets(file: PolicyFile, thing: string): Getter[] {
     .toLowerCase()
     .split(/\s+/)
     .filter((word) => word !== '');
-  return Object.entries(file.policies).flatMap(([policy, one]) =>
+  const people = Object.entries(file.people)
+    .filter(([, right]) => words.every((word) => describeRight(right).toLowerCase().includes(word)))
+    .map(
+      ([name, right]): Getter => ({
+        ...{
+          policy: `people.${name}`,
+          tier: null,
+          gives: describeRight(right),
+          who: [`people: ${right.who.join(', ')}`],
+        },
+        ...{ needs: needsOfRight(right), until: `the time that was asked for, at most ${right.for / 60_000} min` },
+      }),
+    );
+  const jobs = Object.entries(file.policies).flatMap(([policy, one]) =>
     one.give
       .filter((give) => isNamed(give, words))
       .map((give) => ({
@@ -29,7 +49,11 @@ export function whoGets(file: PolicyFile, thing: string): Getter[] {
         until: `the end of the ${one.until}, at most ${one.max / 60_000} min`,
       })),
   );
+  return [...jobs, ...people];
 }
+
+const needsOfRight = ({ fast, approvedBy }: PeoplePolicy): string[] =>
+  fast ? [] : [`a second factor of somebody else of ${approvedBy.join(', ')}`];
 
 function isNamed(give: Give, words: readonly string[]): boolean {
   const said = describeGive(give).toLowerCase();

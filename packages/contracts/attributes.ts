@@ -289,6 +289,7 @@ export const attributes = {
     'by-hand',
     'not-recorded',
     'lost',
+    'not-given',
   ]),
   'tripline.access.took_ms': z.int().nonnegative(),
   /** What people say for what they need it, or why they decide so. */

@@ -27,6 +27,7 @@ const ends: Readonly<Record<string, string>> = {
   'by-hand': 'somebody ended it',
   'not-recorded': 'the log could not be told of it',
   lost: 'nobody was given it',
+  'not-given': 'it could not be given',
 };
 export const whyEnded = ({ why }: MintEnd): string => ends[why] ?? 'it was to end';
 

@@ -24,6 +24,7 @@ import { type CurrentPolicies, createLocalPolicies } from './local-policies.ts';
 import { createMeasures } from './measures.ts';
 import { type Mode, modeOf } from './mode.ts';
 import { createRepositoryPolicies } from './policies.ts';
+import { startRequesting } from './requesting.ts';
 import { createRoutes } from './routes.ts';
 import { createSeals, type Seals } from './seal.ts';
 import { startStandingLooks } from './standing.ts';
@@ -93,6 +94,7 @@ export async function createBroker(parts: BrokerParts, seams: BrokerSeams = {}):
   const isGated = settings.policy !== undefined && hasLog;
   const watch = isGated && ending === undefined ? await watchForGate(parts) : undefined;
   const gate = isGated ? startGating(parts, policies, stepUps?.atGate) : undefined;
+  const requests = await startRequesting(parts, policies);
   const routes = createRoutes({
     ...{ config, db, stream, logger, clock, measures, verify, workspaces, policies, gather, settings },
     ...{ giving, approvalFor: stepUps?.approvalFor, openStepUp: seams.openStepUp ?? stepUps?.openStepUp },
@@ -117,6 +119,7 @@ export async function createBroker(parts: BrokerParts, seams: BrokerSeams = {}):
       await (ending ?? watch)?.ready();
     },
     async close() {
+      await requests?.close();
       await gate?.close();
       await looks?.close();
       await repository?.close();

@@ -24,3 +24,14 @@ test('with nothing that mints it is a dry run; with something that does and no k
   const vault = [{ url: 'https://vault.acme.example', token: 'a token of sixteen' }];
   expect(() => mode({ vault, sealingKeys: undefined })).toThrow(/broker\.sealingKeys/);
 });
+
+test('people are given rights by an App of their own, by reviewed policies, with a second factor of somebody else, or it does not start', () => {
+  const peopleApp = { id: '7', privateKey: 'a key of sixteen characters' };
+  const oidc = { issuer: 'https://id.acme.example', clientId: 'tripline', clientSecret: 'a secret of sixteen' };
+  const stepUp = { publicUrl: 'https://access.acme.example', oidc: { ...oidc, acrValues: { any: ['mfa'] } } };
+  expect(mode({ peopleApp, stepUp })).toMatchObject({ mints: false });
+  expect(() => mode({ peopleApp })).toThrow(/broker\.stepUp/);
+  expect(() => mode({ peopleApp, stepUp: { ...stepUp, instance: 'ghe.acme.example' } })).toThrow(/for github\.com/);
+  expect(() => mode({ peopleApp, stepUp, policy: { file: 'access.yaml' } })).toThrow(/broker\.policy\.repository/);
+  expect(() => mode({ peopleApp, stepUp, apps: [{ ...peopleApp }] })).toThrow(/an App of its own/);
+});

@@ -1,5 +1,6 @@
 import type { Config } from '@tripline/config/config';
 import { trustedIssuers } from '@tripline/identity/registry';
+import { instanceOf } from '@tripline/integrations/github/instance';
 import { ConfigError } from '@tripline/runtime/load-settings';
 
 /**
@@ -12,8 +13,8 @@ export type Mode = { isDryRun: boolean; lacks: readonly string[]; mints: boolean
  * What the settings make of the broker.
  * @throws {ConfigError} they are half of something: it would look as if credentials were given.
  */
-export function modeOf({ identity, broker }: Pick<Config, 'identity' | 'broker'>): Mode {
-  const { policy, apps, aws, gitlab, vault, eventKeys, sealingKeys, stepUp } = broker;
+export function modeOf({ identity, broker, github }: Pick<Config, 'identity' | 'broker' | 'github'>): Mode {
+  const { policy, apps, aws, gitlab, vault, eventKeys, sealingKeys, stepUp, peopleApp } = broker;
   const mints = [apps, aws, gitlab, vault].some((those) => those.length > 0);
   const isKnown = trustedIssuers(identity).length > 0;
   const faults = [
@@ -26,6 +27,15 @@ export function modeOf({ identity, broker }: Pick<Config, 'identity' | 'broker'>
     (mints || stepUp !== undefined) &&
       sealingKeys === undefined &&
       'set broker.sealingKeys (TRIPLINE_BROKER_SEALING_KEY)',
+    peopleApp !== undefined &&
+      (policy === undefined || 'file' in policy) &&
+      'say in broker.policy.repository where it is reviewed what people may have (broker.peopleApp)',
+    peopleApp !== undefined &&
+      stepUp?.instance !== instanceOf(github.apiUrl) &&
+      `configure broker.stepUp for ${instanceOf(github.apiUrl)}, by which people approve (broker.peopleApp)`,
+    peopleApp !== undefined &&
+      apps.some(({ id }) => id === peopleApp.id) &&
+      'give broker.peopleApp an App of its own: whoever mints for jobs is not to give people rights',
   ].filter((fault) => fault !== false);
   if (faults.length > 0) throw new ConfigError(`the broker is configured by half: ${faults.join('; ')}`);
   const lacks = [

@@ -1,15 +1,19 @@
 import { createHash } from 'node:crypto';
+import type { Attributes } from '@tripline/contracts/attributes';
 import type { TriplineEvent } from '@tripline/contracts/event';
-import type { Proof, StepUp } from './store/approvals.ts';
+import { clip } from '@tripline/contracts/text';
+import type { Proof, ShownRequest, StepUp } from './store/approvals.ts';
 import type { Passkey } from './store/passkeys.ts';
 
 /** What the log is told of an answer. Its id is the prompt's, so that it is told once. */
 export function eventOfAnswer(
   { id, workspace, shown }: StepUp,
   is: 'approved' | 'refused',
-  { account, method, isPhishingResistant }: Proof,
+  proof: Proof,
   nowMs: number,
 ): TriplineEvent {
+  if ('request' in shown) return eventOfRequestAnswer({ id, workspace, shown }, is, proof, nowMs);
+  const { account, method, isPhishingResistant } = proof;
   const { repository, run, sha, ref, environment, policy, tier, actor } = shown;
   return {
     id: `access:step-up:${id}:${is}`,
@@ -32,6 +36,49 @@ export function eventOfAnswer(
       'tripline.stepup.asked': shown.asked.of,
       ...{ 'tripline.pipeline.triggered_by': actor.name, 'tripline.pipeline.triggered_by_id': actor.id },
     },
+  };
+}
+
+/** Of a right that a person asked for: whoever refuses it says nothing of any run. */
+function eventOfRequestAnswer(
+  { id, workspace, shown }: { id: string; workspace: string; shown: ShownRequest },
+  is: 'approved' | 'refused',
+  { account, method, isPhishingResistant }: Proof,
+  nowMs: number,
+): TriplineEvent {
+  return {
+    id: `access:step-up:${id}:${is}`,
+    source: `//tripline/${workspace}`,
+    type: 'dev.cdeventsx.tripline-access.approved',
+    time: new Date(nowMs).toISOString(),
+    workspace,
+    trust: 'high',
+    data: {
+      ...{ 'user.id': account.id, 'user.name': account.name, 'user.type': 'User' },
+      ...rightAttributes(shown),
+      'tripline.access.grant': shown.request.id,
+      'tripline.access.policy': shown.policy,
+      'tripline.access.decision': is === 'approved' ? 'granted' : 'denied',
+      'tripline.identity.method': method,
+      'tripline.identity.mfa': 'yes',
+      'tripline.identity.phishing_resistant': isPhishingResistant,
+    },
+  };
+}
+
+/** Which right it is, of whom, on what: as the grant's own events name it. */
+export function rightAttributes({
+  instance,
+  repository,
+  permission,
+  grantee,
+}: Pick<ShownRequest, 'instance' | 'repository' | 'permission' | 'grantee'>): Attributes {
+  return {
+    ...{ 'vcs.provider.name': 'github', 'tripline.provider.instance': instance, 'tripline.grant.kind': 'collaborator' },
+    ...{ 'tripline.grant.grantee': clip(grantee.name, 256), 'tripline.grant.grantee_id': grantee.id },
+    ...{ 'tripline.grant.target': clip(repository.name, 512), 'tripline.grant.target_id': repository.id },
+    ...{ 'vcs.repository.id': repository.id, 'vcs.repository.name': clip(repository.name, 512) },
+    'tripline.grant.permission': permission,
   };
 }
 

@@ -109,7 +109,8 @@ export function createStepUpRoutes(parts: RouteParts): (app: FastifyInstance) =>
       return say(reply, 410, 'Closed', 'The number was wrong three times. The job asks again, with another one.');
     if (answered === 'late') return say(reply, 410, ...gone);
     parts.answered(is, Math.max(0, nowMs - stepUp.askedAt.getTime()) / 1000);
-    logger.info({ stepUp: stepUp.id, account: proof.account.id, answer: is }, 'a run’s second factor was answered');
+    logger.info({ stepUp: stepUp.id, account: proof.account.id, answer: is }, 'a second factor was answered');
+    if ('request' in stepUp.shown) return say(reply, 200, ...saidOfRequest[is]);
     if (is === 'approved')
       return say(reply, 200, 'You stand for this run', 'The job goes on by itself. You can close this page.');
     return say(reply, 200, 'Denied', 'The run gets nothing, and an incident says that it was not you.');
@@ -191,5 +192,9 @@ export function createStepUpRoutes(parts: RouteParts): (app: FastifyInstance) =>
   };
 }
 
+const saidOfRequest: Record<Answer['is'], [title: string, message: string]> = {
+  approved: ['They are given it', 'It ends by itself. You can close this page.'],
+  refused: ['Denied', 'Nothing is given.'],
+};
 const isStrongEnough = ({ shown }: StepUp, { isPhishingResistant }: Proof): boolean =>
   isPhishingResistant || !shown.phishingResistant;

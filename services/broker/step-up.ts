@@ -10,7 +10,7 @@ import { createPasskeys } from './step-up-passkey.ts';
 import { createStepUpRoutes } from './step-up-routes.ts';
 import { createSealer, createVisits } from './step-up-session.ts';
 import { createSignIn } from './step-up-sign-in.ts';
-import { openPrompt, readApproval, readLastSha, type Shown, type StandsFor } from './store/approvals.ts';
+import { openPrompt, readApproval, readLastSha, type ShownRun, type StandsFor } from './store/approvals.ts';
 
 /** A job that a policy wants somebody to stand for. `instance`: host of its GitHub; `run`: key of its attempt (keys.ts). */
 export type ToStandFor = {
@@ -65,7 +65,7 @@ export function createStepUps(parts: StepUpParts): StepUps {
       if (instance !== settings.instance)
         return { state: 'waits', why: `broker.stepUp knows the accounts of ${settings.instance}, not of ${instance}` };
       const of = standsFor({ workspace, run, job, policyName, policy });
-      const shown: Shown = {
+      const shown: ShownRun = {
         ...{ repository: job.repository, run: job.run, sha: job.sha, ref: job.ref, event: job.event, instance },
         ...{ environment: job.environment, actor: job.actor, policy: policyName, tier: policy.tier },
         gives: policy.give.map(describeGive),

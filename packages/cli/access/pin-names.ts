@@ -19,7 +19,9 @@ export async function pinNames(
   { since, anew }: { since: Date; anew: readonly string[] },
 ): Promise<Pinned> {
   const who = Object.values(file.policies).map((policy) => policy.who);
-  const names = [...new Set(who.flatMap((one) => ('github' in one ? [one.github.repository] : [])))].sort();
+  const ofJobs = who.flatMap((one) => ('github' in one ? [one.github.repository] : []));
+  const ofPeople = Object.values(file.people).flatMap(({ repositories }) => repositories);
+  const names = [...new Set([...ofJobs, ...ofPeople])].sort();
   const github: LockFile['github'] = {};
   const lines: string[] = [];
   let isWhole = true;
@@ -55,9 +57,12 @@ export async function pinNames(
   return { text: stringify({ ...lock, github, people: owners.people }), lines, isWhole: isWhole && owners.isWhole };
 }
 
-/** The same of the people whom policies ask for a second factor. */
+/** The same of the people whom policies ask for a second factor, and who ask for rights. */
 async function pinOwners(db: Db, { file, lock }: Version, since: Date, anew: readonly string[]) {
-  const logins = new Set(Object.values(file.policies).flatMap(({ needs }) => needs.mfa?.owners ?? []));
+  const logins = new Set([
+    ...Object.values(file.policies).flatMap(({ needs }) => needs.mfa?.owners ?? []),
+    ...Object.values(file.people).flatMap(({ who, approvedBy }) => [...who, ...approvedBy]),
+  ]);
   const people: LockFile['people'] = {};
   const lines: string[] = [];
   let isWhole = true;

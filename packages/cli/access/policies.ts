@@ -25,7 +25,7 @@ export function lintFile(words: readonly string[], { file, json = false }: Value
         `${styled(io, style, level.padEnd(6))}  ${wrapped(io, policy === undefined ? what : `${policy}: ${what}`, 8)}\n`,
       );
     }
-    const count = Object.keys(version.file.policies).length;
+    const count = Object.keys(version.file.policies).length + Object.keys(version.file.people).length;
     const number = count === 1 ? '1 policy' : `${count} policies`;
     io.out(
       errors === 0 ? `${number} in order\n` : `${number}, not to be used as ${count === 1 ? 'it is' : 'they are'}\n`,
@@ -55,7 +55,7 @@ export function who(words: readonly string[], { file, json = false }: Values, io
   else if (getters.length === 0) io.out('No policy gives that.\n');
   else {
     for (const { policy, tier, gives, who, needs, until } of getters) {
-      io.out(`${styled(io, 'bold', policy)} (${tier}) gives ${wrapped(io, gives, 2)}\n`);
+      io.out(`${styled(io, 'bold', policy)}${tier === null ? '' : ` (${tier})`} gives ${wrapped(io, gives, 2)}\n`);
       for (const line of who) io.out(`  to     ${wrapped(io, line, 9)}\n`);
       for (const line of needs) io.out(`  needs  ${wrapped(io, line, 9)}\n`);
       io.out(`  until  ${wrapped(io, until, 9)}\n`);

@@ -11,6 +11,7 @@ import { importTrusts } from '../access/import-trusts.ts';
 import { pinNames } from '../access/pin-names.ts';
 import { difference, lintFile, none, testFile, who } from '../access/policies.ts';
 import { hasUsualFile, readVersion, usualFile } from '../access/read-files.ts';
+import { askForRight, endRight, listRequests } from '../access/requests.ts';
 import { listStanding } from '../access/standing.ts';
 import { withTrailUses } from '../access/trail-uses.ts';
 import { tryBroker } from '../access/try/show-story.ts';
@@ -55,8 +56,21 @@ const options = {
     multiple: true,
     doc: 'with standing --plan: this secret holds that token or key, by the id of its row; may be given several times',
   },
-  live: { type: 'boolean', doc: 'with grants: only what its provider has not said to be dead' },
-  reason: { type: 'string', value: 'text', doc: 'with revoke: why, for those who ask later; kept in the audit trail' },
+  live: {
+    type: 'boolean',
+    doc: 'with grants: only what its provider has not said to be dead; with requests: only what is not over',
+  },
+  for: { type: 'string', value: 'time', doc: 'with request: how long, from when it is given: 30m, 1h' },
+  account: {
+    type: 'string',
+    value: 'login',
+    doc: 'with request: who is to have it, by GitHub login; the name of whoever runs it when absent',
+  },
+  reason: {
+    type: 'string',
+    value: 'text',
+    doc: 'with revoke and request: why, for those who ask later; kept in the audit trail',
+  },
   caller: {
     type: 'string',
     value: 'path',
@@ -92,6 +106,9 @@ const verbs = [
   'verify',
   'grants',
   'revoke',
+  'request',
+  'requests',
+  'end',
 ] as const;
 type Values = {
   file?: string | undefined;
@@ -126,9 +143,12 @@ export const access: Command = {
     'access verify [--audience <text>] [--json] < token',
     'access grants [--live] [--json]',
     'access revoke <grant | owner/name | owner/name#run | all> --reason <text>',
+    'access request <owner/name> <read | triage | write | maintain | admin> --for <time> --reason <text> [--account <login>]',
+    'access requests [--live] [--json]',
+    'access end <request>',
   ],
   details:
-    'Nothing is given to anybody by these. `lint` names what is wrong with a file of policies, `test` decides its tests. ' +
+    'Nothing is given to a job by these. `lint` names what is wrong with a file of policies, `test` decides its tests. ' +
     '`who` says by which policies something is given, such as `who acme/api contents:write`. ' +
     '`diff` says what a new version gives beside the former one, and exits 1 where it gives more. ' +
     '`explain` says what each policy would have answered the jobs of a run, by what the audit trail kept. ' +
@@ -139,7 +159,9 @@ export const access: Command = {
     'and says what was looser there and what it did not translate. ' +
     '`try` shows the broker at work, with a Tripline and a stand-in for GitHub of its own on this machine, in a temporary folder: a job is given a token, uses it and ends, and a use after that is found. It needs bash, curl and jq, and exits 0 where all went as it should. ' +
     '`verify` reads the id token of a CI job from standard input and says which job it proves, or why it proves none, as configured under `identity`: it is checked against the keys of its issuer, which are fetched, and goes nowhere itself. ' +
-    '`grants` lists what the broker gave to jobs, and what became of it; `revoke` ends it before its job does, which a broker that runs carries out at once.',
+    '`grants` lists what the broker gave to jobs, and what became of it; `revoke` ends it before its job does, which a broker that runs carries out at once. ' +
+    '`request` asks for a right of a person on a repository for minutes, which policies allow under `people`; somebody else approves it on the page that `requests` names, with a second factor and the number beside it. ' +
+    'It is taken back by itself, or by `end` before; then they have what they had before.',
   options,
   async run(args, io) {
     const { values, positionals } = readArguments(args, options, { atMost: 20 });
@@ -167,6 +189,13 @@ export const access: Command = {
         return listGrants({ live: values.live === true, json: values.json === true }, io);
       case 'revoke':
         return revokeGrants(words, values.reason, io);
+      case 'request':
+        return askForRight(words, values, io);
+      case 'requests':
+        none(words);
+        return listRequests({ live: values.live === true, json: values.json === true }, io);
+      case 'end':
+        return endRight(words, io);
       case 'try':
         none(words);
         return tryBroker({ json: values.json === true, keep: values.keep === true }, io);

@@ -5,7 +5,7 @@ import type { Check } from '@tripline/contracts/check';
 import { ConfigError } from '@tripline/runtime/load-settings';
 
 /** Whether jobs are given access, or what is to be configured first; and whether a local file of policies can be read. */
-export function checkBroker(config: Pick<Config, 'identity' | 'broker' | 'baseDir'>): Check {
+export function checkBroker(config: Pick<Config, 'identity' | 'broker' | 'baseDir' | 'github'>): Check {
   const name = 'broker';
   // `tripline up` makes the keys that are not set.
   const made = {

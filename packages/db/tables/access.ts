@@ -103,6 +103,44 @@ export type AccessTables = {
     last_used_at: Date | null;
     ended_at: Date | null;
   };
+  access_requests: {
+    id: string;
+    workspace: string;
+    repository: string;
+    permission: 'read' | 'triage' | 'write' | 'maintain' | 'admin';
+    grantee: string;
+    for_ms: number;
+    reason: string;
+    asked_by: ColumnType<unknown, string, string>;
+    asked_at: Date;
+  };
+  access_request_ends: {
+    request: string;
+    by: ColumnType<unknown, string, string>;
+    at: Date;
+  };
+  access_rights: {
+    request: string;
+    state: 'new' | 'asked' | 'giving' | 'given' | 'ending' | 'ended' | 'denied' | 'expired';
+    policy: string | null;
+    owner: string | null;
+    repository_id: string | null;
+    repository: string | null;
+    grantee_id: string | null;
+    grantee: string | null;
+    former: string | null;
+    approved_by: ColumnType<unknown, string | null, string | null>;
+    given_until: Date | null;
+    given_at: Date | null;
+    ending_why: 'longest' | 'by-hand' | 'not-given' | null;
+    over_at: Date | null;
+    why: string | null;
+    due_at: Date;
+    tries: Generated<number>;
+    claimed_by: string | null;
+    claimed_until: Date | null;
+    last_fault: string | null;
+  };
   access_gates: {
     id: string;
     workspace: string;

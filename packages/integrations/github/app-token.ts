@@ -15,6 +15,8 @@ export type TokenScope = {
   owner: string;
   /** Full name of the one repository, or absent where only permissions on the organisation are asked for. */
   repository?: string;
+  /** The same by its id, which no other repository ever has. */
+  repositoryId?: string;
   /** Short name of the enterprise whose installation is used, for what only an App installed on an enterprise may do. */
   enterprise?: string;
   permissions: Readonly<Record<string, 'read' | 'write'>>;
@@ -120,6 +122,7 @@ function askForToken(client: GitHubClient, scope: TokenScope, installation: stri
       installation_id: installation,
       permissions: scope.permissions,
       ...(scope.repository === undefined ? {} : { repositories: [ownerAndRepo(scope.repository).repo] }),
+      ...(scope.repositoryId === undefined ? {} : { repository_ids: [Number(scope.repositoryId)] }),
     },
   });
 }

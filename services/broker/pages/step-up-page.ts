@@ -1,10 +1,10 @@
-import type { Shown } from '../store/approvals.ts';
+import type { Shown, ShownRequest, ShownRun } from '../store/approvals.ts';
 import { type Html, html, page } from './page.ts';
 
 /** Before anybody signed in: nothing of the run is shown to whoever has the link alone. */
 export const signInPage = (id: string): string =>
   page(
-    'A run waits for your second factor',
+    'Something waits for your second factor',
     html`<p>Sign in to see what it asks for. Nothing is approved by signing in.</p>
 <p><button class="yes" data-passkey="use" data-at="/step-up/${id}/passkey/use">Use a passkey</button> <a class="button no" href="/step-up/${id}/sign-in">Sign in</a></p>
 <p id="outcome" role="status"></p>
@@ -14,15 +14,28 @@ export const signInPage = (id: string): string =>
 
 const short = (sha: string): string => sha.slice(0, 12);
 
-/** What is asked of whom, and the form that answers. */
-export function promptPage(
-  id: string,
-  shown: Shown,
-  as: { account: { name: string }; isStrongEnough: boolean; formToken: string; note?: string | undefined },
-): string {
+type As = {
+  account: { name: string };
+  isStrongEnough: boolean;
+  formToken: string;
+  note?: string | undefined;
+};
+/** What the page says of what is asked for. */
+type Words = {
+  title: string;
+  rows: Html[];
+  approve: string;
+  where: string;
+  refuse: string;
+  refused: string;
+  holds: string;
+};
+
+const row = (term: string, value: Html) => html`<dt>${term}</dt><dd>${value}</dd>`;
+
+function wordsOfRun(shown: ShownRun): Words {
   const { repository, run, sha, ref, environment, actor, policy, tier, gives, lastSha, event } = shown;
   const at = `https://${shown.instance}/${repository.name}`;
-  const row = (term: string, value: Html) => html`<dt>${term}</dt><dd>${value}</dd>`;
   const out = (url: string, text: string | Html) => html`<a href="${url}" target="_blank" rel="noreferrer">${text}</a>`;
   const rows = [
     row('Repository', html`<code>${repository.name}</code>`),
@@ -47,25 +60,56 @@ export function promptPage(
     row('Policy', html`<code>${policy}</code>`),
     row('Gives', html`${gives.map((one) => html`<div><code>${one}</code></div>`)}`),
   ];
+  return {
+    ...{ title: 'Do you stand for this run?', rows, approve: 'Approve this run' },
+    where:
+      'The log of the job that waits, or what is said of the waiting deployment, shows four digits beside this page’s link.',
+    ...{ refuse: 'This was not me', refused: 'Denies the run, and opens an incident.' },
+    holds: 'The approval holds for this attempt of this run alone.',
+  };
+}
+
+function wordsOfRequest({ request, repository, permission, grantee, policy, instance }: ShownRequest): Words {
+  const minutes = Math.round(request.forMs / 60_000);
+  return {
+    title: 'May they have this right?',
+    rows: [
+      row('Who', html`<code>${grantee.name}</code> (account ${grantee.id} at ${instance})`),
+      row('Right', html`<code>${permission}</code> on <code>${repository.name}</code>`),
+      row('For', html`${minutes} min from when it is given`),
+      row('Reason', html`${request.reason}`),
+      row('Asked by', html`<code>${request.askedBy}</code>, whom nothing proves to be them`),
+      row('Policy', html`<code>people.${policy}</code>`),
+    ],
+    approve: 'Let them have it',
+    where: 'Whoever asked sees four digits beside this page’s link: have them told to you in person, or on a call.',
+    ...{ refuse: 'Deny it', refused: 'Nothing is given.' },
+    holds: 'The approval holds for this request alone.',
+  };
+}
+
+/** What is asked of whom, and the form that answers. */
+export function promptPage(id: string, shown: Shown, as: As): string {
+  const words = 'request' in shown ? wordsOfRequest(shown) : wordsOfRun(shown);
   const approving = html`<form method="post" action="/step-up/${id}/approve" autocomplete="off">
 <input type="hidden" name="token" value="${as.formToken}">
 <label for="number">The number beside the link</label>
 <input id="number" name="number" inputmode="numeric" pattern="[0-9]{4}" maxlength="4" required aria-describedby="why">
-<button class="yes">Approve this run</button>
-<p class="quiet" id="why">The log of the job that waits, or what is said of the waiting deployment, shows four digits beside this page’s link.</p>
+<button class="yes">${words.approve}</button>
+<p class="quiet" id="why">${words.where}</p>
 </form>`;
   const stronger = html`<p class="note" role="alert">The policy wants a second factor that resists phishing, such as a passkey or security key. The one that you gave does not.</p>
 <p><a class="button yes" href="/step-up/${id}/sign-in">Sign in again</a> <a class="button no" href="/step-up/${id}/passkey">Make a passkey</a></p>`;
   return page(
-    'Do you stand for this run?',
+    words.title,
     html`${as.note === undefined ? [] : [html`<p class="note" role="alert">${as.note}</p>`]}
-<dl>${rows}</dl>
+<dl>${words.rows}</dl>
 ${as.isStrongEnough ? approving : stronger}
 <form method="post" action="/step-up/${id}/refuse">
 <input type="hidden" name="token" value="${as.formToken}">
-<button class="no">This was not me</button>
-<p class="quiet">Denies the run, and opens an incident.</p>
+<button class="no">${words.refuse}</button>
+<p class="quiet">${words.refused}</p>
 </form>
-<p class="quiet">You are signed in as ${as.account.name}. The approval holds for this attempt of this run alone.</p>`,
+<p class="quiet">You are signed in as ${as.account.name}. ${words.holds}</p>`,
   );
 }

@@ -17,8 +17,11 @@ export type StandsFor = {
   policy: { name: string; give: Policy['give'] };
 };
 
-/** What the page shows, and who may answer. Texts are as the token has them: a stranger may have written any. */
-export type Shown = {
+/** What the page shows, and who may answer: of a run of a job, or of a right that a person asks for. */
+export type Shown = ShownRun | ShownRequest;
+
+/** Texts are as the token has them: a stranger may have written any. */
+export type ShownRun = {
   repository: { id: string; name: string };
   run: { id: string; attempt: number };
   sha: string;
@@ -33,6 +36,18 @@ export type Shown = {
   instance: string;
   /** The commit that the same policy was given for last, where there was one. */
   lastSha: string | null;
+  asked: Asked;
+  phishingResistant: boolean;
+};
+
+/** Texts are as the person wrote them. */
+export type ShownRequest = {
+  request: { id: string; reason: string; askedBy: string; forMs: number };
+  repository: { id: string; name: string };
+  permission: string;
+  grantee: { id: string; name: string };
+  policy: string;
+  instance: string;
   asked: Asked;
   phishingResistant: boolean;
 };
@@ -81,36 +96,76 @@ export type Opened = { state: 'open'; id: string; number: string } | { state: 'w
  * Asks somebody to stand for a run, or finds the prompt that does. Each person has one open prompt at a time, so that nobody is
  * worn down by many.
  */
-export async function openPrompt(db: Db, of: StandsFor, shown: Shown, nowMs: number): Promise<Opened> {
-  const binding = bindingOf(of);
+export async function openPrompt(db: Db, of: StandsFor, shown: ShownRun, nowMs: number): Promise<Opened> {
   const asked =
     shown.asked.of === 'trigger'
       ? `${shown.instance}/${shown.asked.people[0]?.id ?? ''}`
       : `owners of ${of.policy.name}`;
+  return openOf(db, { workspace: of.workspace, binding: bindingOf(of), asked }, shown, nowMs);
+}
+
+/** Hex SHA-256 of what somebody approves: this right of this account on this repository for so long, by this request. */
+function bindingOfRequest(workspace: string, shown: ShownRequest): string {
+  const { request, repository, permission, grantee, policy } = shown;
+  const parts = ['request', workspace, request.id, repository.id, permission, grantee.id, request.forMs, policy];
+  return createHash('sha256').update(JSON.stringify(parts)).digest('hex');
+}
+
+/** Asks the approvers of a request, or finds the prompt that does. Each request has one of its own. */
+export const openRequestPrompt = (db: Db, workspace: string, shown: ShownRequest, nowMs: number): Promise<Opened> =>
+  openOf(
+    db,
+    { workspace, binding: bindingOfRequest(workspace, shown), asked: `request ${shown.request.id}` },
+    shown,
+    nowMs,
+  );
+
+/** What was answered to exactly this request. Whoever once refused it is believed, whatever others say. */
+export async function readRequestAnswer(
+  db: Db,
+  workspace: string,
+  shown: ShownRequest,
+): Promise<({ is: 'approved' | 'refused' } & Omit<Proof, 'provedAtMs'>) | undefined> {
+  const { rows } = await db.pool.query<{ is: 'approved' | 'refused' } & Omit<Proof, 'provedAtMs'>>(
+    `SELECT state AS is, answered_by AS account, method, phishing_resistant AS "isPhishingResistant"
+     FROM access_step_ups WHERE binding = $1 AND state IN ('approved', 'refused')
+     ORDER BY state = 'refused' DESC, answered_at DESC, id LIMIT 1`,
+    [bindingOfRequest(workspace, shown)],
+  );
+  return rows[0];
+}
+
+async function openOf(
+  db: Db,
+  { workspace, binding, asked }: { workspace: string; binding: string; asked: string },
+  shown: Shown,
+  nowMs: number,
+): Promise<Opened> {
   const now = new Date(nowMs);
   return inTransaction(db, async (client) => {
-    await client.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 1))', [`${of.workspace}/${asked}`]);
+    await client.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 1))', [`${workspace}/${asked}`]);
     await client.query(
       `UPDATE access_step_ups SET state = 'closed'
        WHERE workspace = $1 AND asked = $2 AND state = 'open' AND expires_at <= $3`,
-      [of.workspace, asked, now],
+      [workspace, asked, now],
     );
     const { rows } = await client.query<{ id: string; binding: string; number: string; shown: Shown }>(
       `SELECT id, binding, number, shown FROM access_step_ups WHERE workspace = $1 AND asked = $2 AND state = 'open'`,
-      [of.workspace, asked],
+      [workspace, asked],
     );
     const [open] = rows;
     if (open?.binding === binding) return { state: 'open', id: open.id, number: open.number };
     if (open !== undefined) {
-      const { repository, run } = open.shown;
-      return { state: 'waits', for: `${repository.name}#${run.id}` };
+      const { repository } = open.shown;
+      const what = 'run' in open.shown ? `#${open.shown.run.id}` : '';
+      return { state: 'waits', for: `${repository.name}${what}` };
     }
     const id = randomBytes(18).toString('base64url');
     const number = String(randomInt(10_000)).padStart(4, '0');
     await client.query(
       `INSERT INTO access_step_ups (id, workspace, binding, asked, shown, number, asked_at, expires_at)
        VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
-      [id, of.workspace, binding, asked, JSON.stringify(shown), number, now, new Date(nowMs + promptMs)],
+      [id, workspace, binding, asked, JSON.stringify(shown), number, now, new Date(nowMs + promptMs)],
     );
     return { state: 'open', id, number };
   });

@@ -1,0 +1,115 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { decidePerson, type PersonAsks } from './decide-person.ts';
+import { diff } from './diff.ts';
+import { lint } from './lint.ts';
+import { readLock } from './lock.ts';
+import { readPolicies, rights } from './policy.ts';
+import { whoGets } from './who-gets.ts';
+
+const lock = readLock(
+  "github: { acme/api: { id: '74', owner: '65' }, acme/web: { id: '75', owner: '65' } }\npeople: { ada: { id: '11' }, grace: { id: '12' }, linus: { id: '13' } }",
+);
+const versionOf = (people: string) => ({
+  file: readPolicies(`audience: https://access.acme.example\ntiers: {}\npolicies: {}\npeople: ${people}`),
+  lock,
+});
+const fixing =
+  '{ fixing: { who: [ada, grace], repositories: [acme/api], permission: maintain, for: 60m, approvedBy: [grace, linus] } }';
+const asks: PersonAsks = { grantee: 'Ada', repository: 'Acme/API', permission: 'write', forMs: 3_600_000 };
+
+test('a right is somebody’s to ask for by ids, and another’s to approve', () => {
+  expect(decidePerson(asks, versionOf(fixing))).toEqual({
+    ...{ policy: 'fixing', grantee: { id: '11', name: 'ada' }, repository: { id: '74', name: 'acme/api' } },
+    approvers: [
+      { id: '12', name: 'grace' },
+      { id: '13', name: 'linus' },
+    ],
+    ...{ phishingResistant: true, isFast: false },
+  });
+  expect(decidePerson({ ...asks, grantee: 'grace' }, versionOf(fixing))).toMatchObject({
+    approvers: [{ id: '13', name: 'linus' }],
+  });
+});
+
+test('a denial names everything that speaks against it', () => {
+  expect(decidePerson(asks, versionOf('{}'))).toEqual({ why: [expect.stringContaining('no `people`')] });
+  expect(
+    decidePerson(
+      { grantee: 'linus', repository: 'acme/web', permission: 'admin', forMs: 7_200_000 },
+      versionOf(fixing),
+    ),
+  ).toEqual({
+    why: [
+      'people.fixing: linus is none of who; acme/web is none of its repositories; admin is more than maintain; 120 min is longer than 60 min',
+    ],
+  });
+  const alone = versionOf(fixing.replace('[grace, linus]', '[ada]'));
+  expect(decidePerson(asks, alone)).toEqual({ why: ['people.fixing: nobody else may approve it'] });
+  expect(lint(alone.file, lock).map(({ what }) => what)).toEqual([
+    'approvedBy: nobody but themselves may approve what ada asks',
+  ]);
+});
+
+test('only reading goes without anybody’s word', () => {
+  const reading = '{ reading: { who: [ada], repositories: [acme/api], permission: read, for: 8h, fast: true } }';
+  expect(lint(versionOf(reading).file, lock)).toEqual([]);
+  expect(decidePerson({ ...asks, permission: 'read' }, versionOf(reading))).toMatchObject({ isFast: true });
+  const writing = versionOf(reading.replace('permission: read', 'permission: write').replace('8h', '9h'));
+  expect(lint(writing.file, lock).map(({ level, policy }) => [level, policy])).toEqual([
+    ['error', 'people.reading'],
+    ['error', 'people.reading'],
+  ]);
+  expect(decidePerson(asks, writing)).toHaveProperty('why');
+  expect(lint(versionOf(reading).file, readLock('{}'))).toHaveLength(2);
+});
+
+test('who says what people may ask for', () => {
+  expect(whoGets(versionOf(fixing).file, 'acme/api maintain')).toEqual([
+    {
+      ...{ policy: 'people.fixing', tier: null, gives: 'maintain on acme/api for 60 min' },
+      who: ['people: ada, grace'],
+      needs: ['a second factor of somebody else of grace, linus'],
+      until: 'the time that was asked for, at most 60 min',
+    },
+  ]);
+  expect(whoGets(versionOf(fixing).file, 'acme/web')).toEqual([]);
+});
+
+test('property: where diff says neither wider nor other, whoever gets it now got it before, by the same people’s word', () => {
+  const people = ['ada', 'grace', 'linus'];
+  const some = fc.uniqueArray(fc.constantFrom(...people), { minLength: 1 });
+  const right = fc.record({
+    who: some,
+    repositories: fc.uniqueArray(fc.constantFrom('acme/api', 'acme/web'), { minLength: 1 }),
+    permission: fc.constantFrom(...rights),
+    for: fc.constantFrom('30m', '60m'),
+    approvedBy: fc.oneof(some, fc.constant([])),
+    phishingResistant: fc.boolean(),
+    fast: fc.constantFrom(undefined, true as const),
+  });
+  fc.assert(
+    fc.property(right, right, (before, after) => {
+      const [from, to] = [before, after].map((one) => versionOf(JSON.stringify({ one }))) as [
+        ReturnType<typeof versionOf>,
+        ReturnType<typeof versionOf>,
+      ];
+      if (diff(from, to).some(({ is }) => is !== 'narrower')) return;
+      for (const grantee of people)
+        for (const repository of ['acme/api', 'acme/web'])
+          for (const permission of rights)
+            for (const forMs of [1_800_000, 3_600_000]) {
+              const asked = { grantee, repository, permission, forMs };
+              const now = decidePerson(asked, to);
+              if ('why' in now) continue;
+              const then = decidePerson(asked, from);
+              expect(then).toHaveProperty('policy');
+              if ('why' in then) continue;
+              if (now.isFast) expect(then.isFast).toBe(true);
+              expect(then.approvers).toEqual(expect.arrayContaining([...now.approvers]));
+              if (!then.isFast && then.phishingResistant) expect(now.phishingResistant || now.isFast).toBe(true);
+            }
+    }),
+    { numRuns: 2000 },
+  );
+});

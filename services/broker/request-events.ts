@@ -1,0 +1,53 @@
+import type { TriplineEvent } from '@tripline/contracts/event';
+import { clip } from '@tripline/contracts/text';
+import { brokerEvent } from './append-events.ts';
+import { rightAttributes } from './step-up-events.ts';
+import type { ShownRequest } from './store/approvals.ts';
+import type { OpenRequest, Right, RightEnd } from './store/requests.ts';
+
+type Of = Pick<OpenRequest, 'id' | 'workspace'>;
+type At = { instance: string; atMs: number };
+
+const named = ({ id, workspace }: Of, what: string, atMs: number) => ({
+  ...{ id: `access:request:${id}:${what}`, workspace, atMs },
+});
+
+export const requestedEvent = (of: Of, shown: ShownRequest, atMs: number): TriplineEvent =>
+  brokerEvent('dev.cdeventsx.tripline-access.requested', named(of, 'requested', atMs), {
+    ...rightAttributes(shown),
+    'tripline.access.grant': of.id,
+    'tripline.access.policy': shown.policy,
+    'tripline.access.reason': clip(shown.request.reason, 2000),
+  });
+
+/** By policy, not by a person: their answers are told when they are taken. */
+export const deniedEvent = (of: Of, why: string, atMs: number): TriplineEvent =>
+  brokerEvent('dev.cdeventsx.tripline-access.approved', named(of, 'denied', atMs), {
+    ...{ 'vcs.provider.name': 'github', 'tripline.access.grant': of.id, 'tripline.access.decision': 'denied' },
+    'tripline.access.reason': clip(why, 2000),
+  });
+
+/** Told before it is given: what GitHub then tells of it is excused by this, and no more. */
+export const grantedEvent = (
+  request: Pick<OpenRequest, 'id' | 'workspace' | 'asked'>,
+  right: Right,
+  { instance, atMs }: At,
+): TriplineEvent =>
+  brokerEvent('dev.cdeventsx.tripline-access.granted', named(request, 'granted', atMs), {
+    ...rightAttributes({ ...right, instance, permission: request.asked.permission }),
+    'tripline.access.grant': request.id,
+    'tripline.access.policy': right.policy,
+    'tripline.access.reason': clip(request.asked.reason, 2000),
+    'tripline.grant.expires_at': new Date(right.untilMs).toISOString(),
+    ...(right.approvedBy && { 'user.id': right.approvedBy.account.id, 'user.name': right.approvedBy.account.name }),
+  });
+
+export const endedEvent = (
+  request: Pick<OpenRequest, 'id' | 'workspace' | 'asked'>,
+  right: Right,
+  { instance, atMs, why }: At & { why: RightEnd },
+): TriplineEvent =>
+  brokerEvent('dev.cdeventsx.tripline-access.ended', named(request, 'ended', atMs), {
+    ...rightAttributes({ ...right, instance, permission: request.asked.permission }),
+    ...{ 'tripline.access.grant': request.id, 'tripline.access.policy': right.policy, 'tripline.access.end': why },
+  });

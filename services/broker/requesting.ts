@@ -1,0 +1,40 @@
+import type { Config } from '@tripline/config/config';
+import type { Db } from '@tripline/db/database';
+import { isRemediationStopped } from '@tripline/incidents/kill-switch';
+import { createCollaborators } from '@tripline/integrations/github/collaborators';
+import { instanceOf } from '@tripline/integrations/github/instance';
+import type { Clock } from '@tripline/runtime/clock';
+import type { Logger } from '@tripline/runtime/logger';
+import { appendEvents, type EventParts } from './append-events.ts';
+import type { CurrentPolicies } from './local-policies.ts';
+import { startRequests } from './requests.ts';
+import { countStanding } from './store/requests.ts';
+
+/** Gives people rights by `broker.peopleApp`; undefined where there is none, and then nobody gets any. */
+export async function startRequesting(
+  parts: EventParts & { config: Config; db: Db; clock: Clock; logger: Logger },
+  policies: CurrentPolicies,
+): Promise<{ close: () => Promise<void> } | undefined> {
+  const { config, db, clock, logger } = parts;
+  const { github, broker } = config;
+  if (broker.peopleApp === undefined) {
+    const standing = await countStanding(db);
+    if (standing > 0)
+      logger.error(
+        { rights: standing },
+        'people have rights that nothing takes back: put broker.peopleApp back until they have ended',
+      );
+    return undefined;
+  }
+  const onLeftAlive = (reason: string) =>
+    logger.error({ reason }, 'revoking a token for rights of people failed; it expires within an hour');
+  return startRequests({
+    ...{ db, clock, logger, policies, instance: instanceOf(github.apiUrl) },
+    collaborators: createCollaborators(
+      { apiUrl: github.apiUrl, ...broker.peopleApp },
+      { nowMs: clock.nowMs, onLeftAlive },
+    ),
+    isStopped: () => isRemediationStopped(db),
+    append: (events) => appendEvents(parts, events),
+  });
+}
