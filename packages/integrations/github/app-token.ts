@@ -42,8 +42,20 @@ export class NoTokenError extends Error {
 
 /** A client whose requests bear the App's own JWT, which lives for at most ten minutes. */
 export async function appClient(app: GitHubApp): Promise<GitHubClient> {
-  const { token } = await createAppAuth({ appId: app.id, privateKey: app.privateKey })({ type: 'app' });
+  const token = await ownToken(app);
   return createGitHubClient({ ...connection(app), authorization: `bearer ${token}`, manner: 'once' });
+}
+
+/** A JWT of the App's that was signed before is good for so long yet, ms: signing one takes longer than all else of a request. */
+const leftMs = 5 * 60_000;
+const ownTokens = new WeakMap<GitHubApp, { token: string; expiresMs: number }>();
+
+async function ownToken(app: GitHubApp): Promise<string> {
+  const former = ownTokens.get(app);
+  if (former !== undefined && former.expiresMs - Date.now() > leftMs) return former.token;
+  const made = await createAppAuth({ appId: app.id, privateKey: app.privateKey })({ type: 'app' });
+  ownTokens.set(app, { token: made.token, expiresMs: Date.parse(made.expiresAt) });
+  return made.token;
 }
 
 type TokenOptions = { nowMs: () => number; onLeftAlive: (reason: string) => void };

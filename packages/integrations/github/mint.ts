@@ -42,6 +42,7 @@ type Refused = Extract<MintAnswer, { result: 'refused' }>;
 export function createGitHubMinter(app: GitHubApp, { clock }: { clock: Clock }): Minter<'github'> {
   const { apiUrl, timeoutMs = defaultTimeoutMs } = app;
   const fetch = bounded(app.fetch ?? createOutbound(apiUrl), mostAnswerBytes);
+  const bearer: GitHubApp = { ...app, fetch, timeoutMs };
   const bearing = (token: string) =>
     createGitHubClient({ apiUrl, fetch, timeoutMs, authorization: `token ${token}`, manner: 'once' });
   /** Ids of the App's installations by the id of the account, cached: one call less before a mint. */
@@ -52,7 +53,7 @@ export function createGitHubMinter(app: GitHubApp, { clock }: { clock: Clock }):
     if ('result' in wanted) return wanted;
     let client: GitHubClient;
     try {
-      client = await appClient({ ...app, fetch, timeoutMs });
+      client = await appClient(bearer);
     } catch {
       return refused('unusable-key', `The private key of App ${app.id} cannot sign: check privateKey in broker.apps`);
     }
