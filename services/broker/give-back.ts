@@ -23,7 +23,10 @@ export async function returnGrant(
   if (!allowed.ok) return jobAsksTooOften(allowed.retryAfterS);
   const { isFirst } = await spend(parts.db, job, keys);
   if (!isFirst) return tokenSpent;
-  const state = await giveBack(parts.db, { id: grant, keys, atMs: parts.clock.nowMs() });
+  // What Postgres cannot hold names no grant.
+  const state = grant.includes('\0')
+    ? 'unknown'
+    : await giveBack(parts.db, { id: grant, keys, atMs: parts.clock.nowMs() });
   if (state === 'unknown') return refuse('grant-unknown', `There is no grant ${grant} of this job`);
   return { status: 202, body: { grant, state } };
 }

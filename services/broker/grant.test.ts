@@ -205,6 +205,11 @@ describe('a job that its policy grants', () => {
     expect((await grants()).map(({ state }) => state)).toEqual(['dead', 'dead']);
   });
 
+  test('that gives back what nobody can have been given is told of no such grant', async () => {
+    const broker = await start();
+    expect((await broker.giveBack(await issuer.token(), 'a%00b')).status).toBe(404);
+  });
+
   test('gives it back by a fresh token of its own; another job is told of no such grant', async () => {
     const broker = await start();
     const grant = String((await broker.ask(await issuer.token())).body['grant']);
