@@ -1,6 +1,7 @@
 import { startBrokers } from '../../packages/testing/kafka/broker.ts';
 import { startTestPostgres } from '../../packages/testing/postgres/postgres.global.ts';
-import { type AccessFigures, benchAccess } from './access.ts';
+import { benchAccess } from './access.ts';
+import { accessRows } from './access-rows.ts';
 import { benchAuditStream } from './audit-stream.ts';
 import { benchBurst } from './burst.ts';
 import { benchCatalogue } from './catalogue.ts';
@@ -23,7 +24,7 @@ import { benchAuditRows, benchRules } from './rules.ts';
 import { benchScaleOut } from './scale-out.ts';
 import { benchSigmaRules } from './sigma-rules.ts';
 import { benchState } from './state.ts';
-import { beside, bounded, figure, type Row, row } from './table.ts';
+import { beside, bounded, figure, type Row, row, spread } from './table.ts';
 import { benchTakeover } from './takeover.ts';
 
 /** What a section is given: a broker of its own, how many rounds count, and whether to measure less. */
@@ -350,39 +351,6 @@ export const sections: { [name: string]: Section } = {
   },
 };
 
-function accessRows(figures: AccessFigures): Row[] {
-  const { grantMs, deadMs, githubMs, leftAlive, honestMs, garbage, keyRequests, openBao } = figures;
-  const told = (ms: readonly number[]) => `p50 ${format(percentile(ms, 0.5))}, p99 ${format(percentile(ms, 0.99))} ms`;
-  const peer = (name: 'loginMs' | 'revokeMs', what: string) =>
-    'absent' in openBao ? `OpenBao: ${openBao.absent}` : `${what}: ${told(openBao[name])}`;
-  const login = peer('loginMs', 'OpenBao’s JWT login, in memory, which keeps no record of it and knows no review');
-  const [alone, beside] = [percentile(honestMs.alone, 0.99), percentile(honestMs.besideGarbage, 0.99)];
-  const answers = Object.entries(garbage.answers).map(([status, count]) => `${count} × ${status}`);
-  return [
-    ...spread(
-      'a grant beyond GitHub’s own time, 8 at once, the log’s append counted',
-      grantMs,
-      { p50: 15, p99: 40 },
-      login,
-    ),
-    ...spread(
-      `a job’s end in the log → its token dead, 50 a second, at a GitHub that takes ${githubMs} ms`,
-      deadMs,
-      { p99: 300 },
-      `${leftAlive} left alive; ${peer('revokeMs', 'OpenBao’s revocation by accessor alone')}`,
-    ),
-    row({
-      what: 'a grant, 20 a second, beside garbage at 100 a second from another address: p99',
-      figure: `${format(beside)} ms`,
-      beside: `without garbage ${format(alone)} ms; ${garbage.sent} answered ${answers.join(', ')}; ${keyRequests} requests for keys in all`,
-      ratio: format(beside / alone),
-      goal: '≤ 2 ×',
-      met: beside <= 2 * alone,
-      headline: true,
-    }),
-  ];
-}
-
 /** The seconds that 90 days of a busy organisation take, projected from a part of them. */
 async function replayRows({ brokers, rounds, quick }: Ground): Promise<Row[]> {
   const { events, series } = await benchReplay({
@@ -403,17 +371,4 @@ async function replayRows({ brokers, rounds, quick }: Ground): Promise<Row[]> {
 
 function receiverLoad(brokers: string, rounds: number, quick: boolean): ReceiverLoad {
   return { brokers, deliveries: quick ? 2_000 : 8_000, rounds, connections: 64 };
-}
-
-/** A row for each percentile that has a goal, in ms. */
-function spread(what: string, latenciesMs: number[], goals: { p50?: number; p99: number }, told: string): Row[] {
-  if (latenciesMs.length === 0) return [row({ what, figure: 'nothing heard', beside: told, met: false })];
-  return Object.entries(goals).map(([name, most]) =>
-    bounded(`${what}, ${name}`, percentile(latenciesMs, Number(name.slice(1)) / 100), {
-      unit: 'ms',
-      most,
-      beside: told,
-      headline: true,
-    }),
-  );
 }

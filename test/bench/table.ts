@@ -1,4 +1,4 @@
-import { format, median, ratio, type Series } from './measure.ts';
+import { format, median, percentile, ratio, type Series } from './measure.ts';
 
 /** One line of the bench's table. */
 export type Row = {
@@ -73,4 +73,17 @@ export function markdown(rows: readonly Row[]): string {
   };
   const footnotes = notes.map((note, index) => `${index + 1}. ${note}`);
   return [...head, ...rows.map(line), ...(notes.length > 0 ? ['', ...footnotes] : [])].join('\n');
+}
+
+/** A row for each percentile that has a goal, in ms. */
+export function spread(what: string, latenciesMs: number[], goals: { p50?: number; p99: number }, told: string): Row[] {
+  if (latenciesMs.length === 0) return [row({ what, figure: 'nothing heard', beside: told, met: false })];
+  return Object.entries(goals).map(([name, most]) =>
+    bounded(`${what}, ${name}`, percentile(latenciesMs, Number(name.slice(1)) / 100), {
+      unit: 'ms',
+      most,
+      beside: told,
+      headline: true,
+    }),
+  );
 }

@@ -1,0 +1,37 @@
+import type { AccessFigures } from './access.ts';
+import { format, percentile } from './measure.ts';
+import { type Row, row, spread } from './table.ts';
+
+/** The section `access`, as rows. */
+export function accessRows(figures: AccessFigures): Row[] {
+  const { grantMs, deadMs, githubMs, leftAlive, honestMs, garbage, keyRequests, openBao } = figures;
+  const told = (ms: readonly number[]) => `p50 ${format(percentile(ms, 0.5))}, p99 ${format(percentile(ms, 0.99))} ms`;
+  const peer = (name: 'loginMs' | 'revokeMs', what: string) =>
+    'absent' in openBao ? `OpenBao: ${openBao.absent}` : `${what}: ${told(openBao[name])}`;
+  const login = peer('loginMs', 'OpenBao’s JWT login, in memory, which keeps no record of it and knows no review');
+  const [alone, beside] = [percentile(honestMs.alone, 0.99), percentile(honestMs.besideGarbage, 0.99)];
+  const answers = Object.entries(garbage.answers).map(([status, count]) => `${count} × ${status}`);
+  return [
+    ...spread(
+      'a grant beyond GitHub’s own time, 8 at once, the log’s append counted',
+      grantMs,
+      { p50: 15, p99: 40 },
+      login,
+    ),
+    ...spread(
+      `a job’s end in the log → its token dead, 50 a second, at a GitHub that takes ${githubMs} ms`,
+      deadMs,
+      { p99: 300 },
+      `${leftAlive} left alive; ${peer('revokeMs', 'OpenBao’s revocation by accessor alone')}`,
+    ),
+    row({
+      what: 'a grant, 20 a second, beside garbage at 100 a second from another address: p99',
+      figure: `${format(beside)} ms`,
+      beside: `without garbage ${format(alone)} ms; ${garbage.sent} answered ${answers.join(', ')}; ${keyRequests} requests for keys in all`,
+      ratio: format(beside / alone),
+      goal: '≤ 2 ×',
+      met: beside <= 2 * alone,
+      headline: true,
+    }),
+  ];
+}
