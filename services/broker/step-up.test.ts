@@ -110,6 +110,16 @@ describe('a step-up', () => {
         {},
         { policy: { ...policy, give: [...policy.give, { vault: { role: 'r', for: 60_000 } }] } },
       ],
+      [
+        'whom the policy asks by now',
+        {},
+        {
+          policy: {
+            ...policy,
+            needs: { ...policy.needs, mfa: { ...policy.needs.mfa!, of: 'owners', owners: ['bea'] } },
+          },
+        },
+      ],
     ];
     for (const [what, change, other] of others) expect(await approvalOf(asking(change, other)), what).toBeUndefined();
   });

@@ -94,7 +94,7 @@ export function standsFor({
   job: Pick<GitHubJob, 'sha' | 'environment'>;
 }): StandsFor {
   const { sha, environment } = job;
-  return { workspace, run, sha, environment, policy: { name: policyName, give: policy.give } };
+  return { workspace, run, sha, environment, policy: { name: policyName, give: policy.give, mfa: policy.needs.mfa } };
 }
 
 /** Calls these origins alone, each by an outbound of its own: addresses that the provider names elsewhere are refused. */

@@ -13,8 +13,8 @@ export type StandsFor = {
   run: string;
   sha: string;
   environment: string | null;
-  /** With what it gives: who stood for less does not stand for more. */
-  policy: { name: string; give: Policy['give'] };
+  /** With what it gives, and whom it asks: who stood for less does not stand for more, nor for what others are asked by now. */
+  policy: { name: string; give: Policy['give']; mfa: Policy['needs']['mfa'] };
 };
 
 /** What the page shows, and who may answer: of a run of a job, or of a right that a person asks for. */
@@ -79,14 +79,14 @@ const mostWrongNumbers = 3;
 
 /** Hex SHA-256 of what an approval is for, by which it is found again. */
 export function bindingOf({ workspace, run, sha, environment, policy }: StandsFor): string {
-  const parts = [workspace, run, sha, environment, policy.name, policy.give.map(sorted)];
+  const parts = [workspace, run, sha, environment, policy.name, policy.give.map(sorted), sorted(policy.mfa ?? null)];
   return createHash('sha256').update(JSON.stringify(parts)).digest('hex');
 }
-const sorted = (give: Give): unknown =>
-  JSON.stringify(give, (_, value: unknown) =>
-    typeof value === 'object' && value !== null && !Array.isArray(value)
-      ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : value,
+const sorted = (value: Give | Policy['needs']['mfa'] | null): unknown =>
+  JSON.stringify(value, (_, part: unknown) =>
+    typeof part === 'object' && part !== null && !Array.isArray(part)
+      ? Object.fromEntries(Object.entries(part).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : part,
   );
 
 /** `waits`: whoever is asked has another prompt open, and is asked again once that is answered. */
