@@ -47,7 +47,10 @@ export async function knownAtGate(
   const job = waitingJob(question, told);
   // The machine of another job, and that of one that waits, are not what it will run on.
   const things = told.things.filter(({ kind }) => kind !== 'runner');
-  const [incidents, behindMs] = await Promise.all([readOpenAt(db, question.workspace, things), readBehindMs(db)]);
+  const [incidents, behindMs] = await Promise.all([
+    readOpenAt(db, question.workspace, things),
+    readBehindMs(db, question.workspace),
+  ]);
   const { fork, reviewed, deployedTo } = told.known;
   const known: Known = {
     ...{ log: { disagrees: [], behindMs }, job: 'unknown', fork, reviewed, deployedTo, runner: undefined, incidents },

@@ -6,6 +6,7 @@ import { readPolicies } from '@tripline/access/policy';
 import { loadConfig } from '@tripline/config/config';
 import type { Db } from '@tripline/db/database';
 import { createLogger } from '@tripline/runtime/logger';
+import { partitionOf } from '@tripline/stream/partition';
 import { forEachTest } from '@tripline/testing/postgres/for-each-test';
 import { describe, expect, test } from 'vitest';
 import { recordFindings, someFinding } from '../../test/faults/recorded-findings.ts';
@@ -205,6 +206,22 @@ describe('what is told of a job that asks', () => {
     expect(await reasonsOf(await gathering().known())).not.toContain('log unknown');
     await at('detector', 10, nowMs - 60_000);
     expect(await reasonsOf(await gathering().known())).not.toContain('log unknown');
+  });
+
+  test('where the events of other workspaces lie it may be as far behind as it likes', async () => {
+    await tell([told, first]);
+    const behind = async (partition: number) => {
+      await owner.pool.query('DELETE FROM positions');
+      await owner.pool.query(
+        `INSERT INTO positions (consumer, topic, partition, next, log_time_ms, epoch)
+         SELECT 'broker', 'tripline.events', p, CASE WHEN p = $1 THEN 10 ELSE 0 END, $2, 1 FROM generate_series(0, 3) p`,
+        [partition, nowMs],
+      );
+      return (await reasonsOf(await gathering().known())).includes('log unknown');
+    };
+    const own = partitionOf('acme', 4);
+    expect(await behind(own)).toBe(true);
+    expect(await behind((own + 1) % 4)).toBe(false);
   });
 
   test('an open incident counts by what the token proves, though the log told nothing', async () => {

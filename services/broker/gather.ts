@@ -65,7 +65,7 @@ export function createGather(parts: GatherParts): Gather {
     const isUnknown = own === undefined || own.known.job === 'unknown' || (own.known.job === 'running' && lacksRunner);
     const asked = isUnknown && job.checkRunId !== null ? await askJob(job) : undefined;
     const things = thingsOf(job, repositoryKey, run, own);
-    const [incidents, behindMs] = await Promise.all([readOpenAt(db, workspace, things), readBehindMs(db)]);
+    const [incidents, behindMs] = await Promise.all([readOpenAt(db, workspace, things), readBehindMs(db, workspace)]);
     const disagrees = ofAttempt === undefined ? [] : disagreementsOf(job, own ?? ofAttempt, told.first);
     const known: Known = {
       ...{ job: stateOf(own, asked), log: { disagrees, behindMs }, runner: runnerOf(own, asked) },
