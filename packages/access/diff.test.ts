@@ -44,6 +44,18 @@ describe('diff', () => {
     expect(changed(from, to)).toContainEqual(expect.objectContaining({ is, field, policy: 'deploy-api' }));
   });
 
+  it('says that a file which narrows a role has another text', () => {
+    const versionWith = (text: string) => ({ ...versionOf(examplePolicies), files: { 'aws/deploy-api.json': text } });
+    expect(diff(versionWith('{}'), versionWith('{}'))).toEqual([]);
+    expect(diff(versionWith('{}'), versionWith('{"Version":"2012-10-17"}'))).toMatchObject([
+      {
+        is: 'other',
+        field: 'give aws arn:aws:iam::111122223333:role/deploy-api',
+        from: expect.stringContaining('SHA-256'),
+      },
+    ]);
+  });
+
   it('says nothing of what stays, and of tests', () => {
     expect(changed('expect: granted', 'expect: granted, because: []')).toEqual([]);
   });

@@ -1,4 +1,6 @@
+import { createHash } from 'node:crypto';
 import { severities } from '@tripline/contracts/finding';
+import type { NamedFiles } from './files.ts';
 import type { LockFile } from './lock.ts';
 import { type GithubWho, type Give, type PeoplePolicy, type Policy, type PolicyFile, rights } from './policy.ts';
 import { describeSts } from './sts.ts';
@@ -17,8 +19,8 @@ export type Difference = {
 };
 type Found = Omit<Difference, 'policy'>;
 
-/** Policies with the ids that their names mean. */
-export type Version = { file: PolicyFile; lock: LockFile };
+/** Policies with the ids that their names mean, and the texts of the files that they name, where those were read. */
+export type Version = { file: PolicyFile; lock: LockFile; files?: NamedFiles };
 
 /** Every difference of two versions. Where none is wider or other, whatever the new one gives the old one gave. */
 export function diff(from: Version, to: Version): Difference[] {
@@ -94,7 +96,7 @@ function differencesOf(before: Policy, after: Policy, from: Version, to: Version
     ...bySet('tiers', environmentsOf(before, from), environmentsOf(after, to)),
     ...whoDiffers(before.who, after.who, from.lock, to.lock),
     ...needsDiffer(before.needs, after.needs, from, to),
-    ...giveDiffers(before.give, after.give),
+    ...giveDiffers(amounts(before.give, from.files), amounts(after.give, to.files)),
     ...byOrder('until', ['job', 'run'], before.until, after.until),
     ...byNumber('max', before.max, after.max),
     ...byOrder('onIncident', ['atOnce', 'afterJob'], before.onIncident, after.onIncident),
@@ -211,8 +213,7 @@ const ownersOf = ({ owners = [] }: NonNullable<Policy['needs']['mfa']>, { lock }
   owners.map((name) => `${name} (${lock.people[name]?.id ?? 'not pinned'})`);
 
 /** Of each thing that is given, how much of it: levels that hold one another, or how long. */
-function giveDiffers(before: readonly Give[], after: readonly Give[]): Found[] {
-  const [was, is] = [amounts(before), amounts(after)];
+function giveDiffers(was: Amounts, is: Amounts): Found[] {
   return [...new Set([...was.keys(), ...is.keys()])].sort().flatMap((thing) => {
     const [less, more] = [was.get(thing), is.get(thing)];
     if (less?.of === more?.of && less?.amount === more?.amount) return [];
@@ -223,11 +224,12 @@ function giveDiffers(before: readonly Give[], after: readonly Give[]): Found[] {
   });
 }
 type Amount = { amount: number; of: string; said: string };
+type Amounts = Map<string, Amount>;
 const levels = ['none', 'read', 'write', 'admin'];
 const gitlabLevels = ['none', 'guest', 'planner', 'reporter', 'developer', 'maintainer'];
 
-function amounts(give: readonly Give[]): Map<string, Amount> {
-  const all = new Map<string, Amount>();
+function amounts(give: readonly Give[], files: NamedFiles = {}): Amounts {
+  const all: Amounts = new Map();
   const add = (thing: string, amount: number, said: string, of = '') => {
     const known = all.get(thing);
     if (known === undefined || known.amount < amount) all.set(thing, { amount, of, said });
@@ -237,9 +239,10 @@ function amounts(give: readonly Give[]): Map<string, Amount> {
       for (const repository of one.github.repositories)
         for (const [permission, level] of Object.entries(one.github.permissions))
           add(`github ${repository} ${permission}`, levels.indexOf(level), level);
-    } else if ('aws' in one)
-      add(`aws ${one.aws.role}`, one.aws.for, `${minutes(one.aws.for)}, ${by(one.aws.policy)}`, one.aws.policy ?? '');
-    else if ('vault' in one) add(`vault ${one.vault.role}`, one.vault.for, minutes(one.vault.for));
+    } else if ('aws' in one) {
+      const narrowed = by(one.aws.policy, files);
+      add(`aws ${one.aws.role}`, one.aws.for, `${minutes(one.aws.for)}, ${narrowed}`, narrowed);
+    } else if ('vault' in one) add(`vault ${one.vault.role}`, one.vault.for, minutes(one.vault.for));
     else {
       const { project, scopes, level, for: lives } = one.gitlab;
       for (const scope of scopes) add(`gitlab ${project} ${scope}`, lives, minutes(lives));
@@ -249,7 +252,13 @@ function amounts(give: readonly Give[]): Map<string, Amount> {
   return all;
 }
 
-const by = (file: string | undefined): string => (file === undefined ? 'all of the role' : `narrowed by ${file}`);
+/** A file is another one once its text is. */
+function by(file: string | undefined, files: NamedFiles): string {
+  if (file === undefined) return 'all of the role';
+  const text = Object.hasOwn(files, file) ? files[file]! : undefined;
+  if (text === undefined) return `narrowed by ${file}`;
+  return `narrowed by ${file} (SHA-256 ${createHash('sha256').update(text).digest('hex').slice(0, 12)})`;
+}
 
 export function describeGive(give: Give): string {
   if ('aws' in give) return `aws ${give.aws.role} for ${minutes(give.aws.for)}`;

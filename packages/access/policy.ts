@@ -93,7 +93,11 @@ const give = z.union(
           .regex(/^arn:aws[a-z-]*:iam::\d{12}:role\/[\w+=,.@/-]+$/, 'say the role’s ARN'),
         for: span,
         /** A file of an inline policy that narrows the role further, relative to the policy's own. */
-        policy: z.string().min(1).max(300).optional(),
+        policy: z
+          .string()
+          .max(300)
+          .regex(/^\w[\w.-]*(?:\/\w[\w.-]*)*$/, 'say its path below the policies’ own folder, aws/deploy-api.json')
+          .optional(),
       }),
     }),
     z.strictObject({ vault: z.strictObject({ role: z.string().regex(/^[\w/-]{1,200}$/), for: span }) }),

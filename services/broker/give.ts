@@ -166,13 +166,14 @@ async function isStopped({ giving, logger }: GiveParts): Promise<boolean> {
 }
 
 function orderOf(
-  { id, policy, policies: { lock }, job }: Asking,
+  { id, policy, policies: { lock, files }, job }: Asking,
   { kind, give: what }: Part,
   untilMs: number,
 ): MintOrder {
   return {
     ...{ grantId: id, give: (what as Record<GiveKind, MintOrder['give']>)[kind], tier: policy.tier, untilMs },
     pins: kind === 'gitlab' ? lock.gitlab : lock.github,
+    ...(files === undefined ? {} : { files }),
     run: `${job.repository.name}#${job.run.id}`,
   };
 }

@@ -1,5 +1,8 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { exampleLock } from '@tripline/access/access.example';
+import { readLock } from '@tripline/access/lock';
+import { readPolicies } from '@tripline/access/policy';
 import type { Db } from '@tripline/db/database';
 import { endGrants } from '@tripline/db/end-grants';
 import { inTransaction } from '@tripline/db/transaction';
@@ -61,6 +64,7 @@ const known: Awaited<ReturnType<Gather>>['known'] = {
   ...{ job: 'running', fork: false, reviewed: { is: 'reviewed', why: 'approved by bea' }, deployedTo: [] },
   ...{ runner: { group: 'prod', isKnown: true }, incidents: [], address: '127.0.0.1', approval: undefined },
 };
+const role = 'arn:aws:iam::111122223333:role/deploy-api';
 const repositoryKey = 'github:github.com:74';
 const gather: Gather = async () => ({ known, things: [{ kind: 'repository', id: 'acme/api', key: repositoryKey }] });
 const jobKey = 'acme/github/github.com/74/9/2/2832853555';
@@ -108,6 +112,20 @@ const endJob = () =>
   });
 
 describe('a job that its policy grants', () => {
+  test('is minted what the files narrow that its policy names', async () => {
+    const text = policies.replace(
+      'vault: { role: deploy, for: 30m }',
+      `aws: { role: '${role}', for: 30m, policy: aws/deploy.json }`,
+    );
+    const inForce = { file: readPolicies(text), lock: readLock(exampleLock), sha256: 'a'.repeat(64), revision: null };
+    const aws = fakeMinter('aws');
+    const of = (kind: GiveKind) => ({ github, aws })[kind as 'github' | 'aws'] as never;
+    const files = { 'aws/deploy.json': '{}' };
+    const broker = await start({ seams: { policies: () => ({ ...inForce, files }), minters: { of } } });
+    expect((await broker.ask(await issuer.token())).status).toBe(201);
+    expect(aws.orders).toMatchObject([{ give: { policy: 'aws/deploy.json' }, files }]);
+  });
+
   test('is given each credential, which lies sealed and stands in the log before it is handed out', async () => {
     const broker = await start();
     const gate = Promise.withResolvers<void>();

@@ -33,7 +33,7 @@ describe('policies of a repository', () => {
   });
 
   const commit = (name: string, policies = examplePolicies, more: Partial<PolicyCommit> = {}): PolicyCommit => ({
-    ...{ repositoryId: '90', revision: sha(name), policies, lock: exampleLock },
+    ...{ repositoryId: '90', revision: sha(name), policies, lock: exampleLock, files: { 'aws/deploy-api.json': '{}' } },
     ...more,
   });
   /** What the detector tells of a commit that was pushed on top of another. */
@@ -60,7 +60,7 @@ describe('policies of a repository', () => {
     const clock = {
       nowMs: () => atMs,
       pause: (_: number, signal?: AbortSignal) =>
-        new Promise<void>((end) => signal?.addEventListener('abort', () => end())),
+        new Promise<void>((end) => (signal?.aborted ? end() : signal?.addEventListener('abort', () => end()))),
     };
     const started = await createRepositoryPolicies({
       ...{ config, db, stream, clock, logger: createLogger({ service: 'broker', level: 'silent' }) },
@@ -97,6 +97,41 @@ describe('policies of a repository', () => {
     expect(revisionOf(policies)).toBe(sha('two'));
     expect(events()).toEqual(['in-force first', 'in-force wider']);
     expect(await health()).toEqual([]);
+  });
+
+  test('are in force with the files that they name, whose other text is a change', async () => {
+    head = commit('one');
+    await told('one', 'reviewed', null);
+    const policies = await start();
+    expect(policies.current()).toMatchObject({ files: { 'aws/deploy-api.json': '{}' } });
+    const file = '{"Version":"2012-10-17"}';
+    head = commit('two', examplePolicies, { files: { 'aws/deploy-api.json': file } });
+    await told('two', 'unreviewed', 'one');
+    await policies.look();
+    expect(revisionOf(policies)).toBe(sha('one'));
+    await told('two', 'reviewed', 'one');
+    await policies.look();
+    expect(policies.current()).toMatchObject({ files: { 'aws/deploy-api.json': file } });
+    expect(events().at(-1)).toBe('in-force other');
+    // Another process goes on with them, and with no text that a writer of the table put there.
+    head = null;
+    expect((await start()).current()).toMatchObject({ files: { 'aws/deploy-api.json': file }, revision: sha('two') });
+    await owner.pool.query(`UPDATE access_policies SET files = '{"aws/deploy-api.json":"{}"}'`);
+    expect(revisionOf(await start())).toBe('none');
+  });
+
+  test.each([
+    ['is not there', {}],
+    ['is longer than 2048', { 'aws/deploy-api.json': `{"a":"${'x'.repeat(2048)}"}` }],
+    ['is no policy of IAM', { 'aws/deploy-api.json': '[]' }],
+    ['is no policy of IAM', { 'aws/deploy-api.json': 'Version: 1' }],
+  ])('that name a file which %s are not taken', async (why, files) => {
+    head = commit('one', examplePolicies, { files });
+    await told('one', 'reviewed', null);
+    expect(revisionOf(await start())).toBe('none');
+    expect(events()).toEqual(['refused']);
+    expect(stream.appended[0]!.value.toString()).toContain('aws/deploy-api.json');
+    expect(stream.appended[0]!.value.toString()).toContain(why);
   });
 
   test('of a commit that nobody reviewed, or that rests on one, leave the former in force, until a revert', async () => {

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { type Difference, diff, type Version } from '@tripline/access/diff';
+import { faultsOfFiles, filesNamed } from '@tripline/access/files';
 import type { Known } from '@tripline/access/known';
 import { lint } from '@tripline/access/lint';
 import { emptyLock, readLock } from '@tripline/access/lock';
@@ -21,7 +22,7 @@ import type { Logger } from '@tripline/runtime/logger';
 import { createWorkspaces } from '@tripline/sources/workspace';
 import { appendEvents, brokerEvent, type EventParts } from './append-events.ts';
 import type { CurrentPolicies, PoliciesInForce } from './local-policies.ts';
-import { isOurPolicies, macOfPolicies, type StoredPolicies } from './policy-mac.ts';
+import { inOrder, isOurPolicies, macOfPolicies, type StoredPolicies } from './policy-mac.ts';
 import { reviewedSince } from './reviewed-chain.ts';
 import { keepPolicies, notePolicyFault, readHeads, readHeadsMark, readNewest } from './store/policies.ts';
 
@@ -116,8 +117,8 @@ export async function createRepositoryPolicies(parts: PoliciesParts): Promise<Re
 
   /** Puts the newest commit in force, or says why it is not. */
   async function consider(commit: PolicyCommit, sinceMs: number): Promise<void> {
-    const { repositoryId, revision, policies, lock } = commit;
-    const sha256 = sha256Of(policies, lock);
+    const { repositoryId, revision } = commit;
+    const sha256 = sha256Of(commit);
     if (inForce !== undefined && inForce.stored.repositoryId !== repositoryId)
       return refuse(commit, sha256, `${place.repository} is another repository by now, with id ${repositoryId}`);
     // What is in force already needs no review: so a revert ends what nobody reviewed.
@@ -129,7 +130,7 @@ export async function createRepositoryPolicies(parts: PoliciesParts): Promise<Re
       if (clock.nowMs() - sinceMs < patienceMs) return;
       return say(`whether ${revision.slice(0, 12)} is reviewed is not known: ${reviewed.why}`, revision);
     }
-    const read = versionOf(policies, lock, config.identity.audience);
+    const read = versionOf(commit, config.identity.audience);
     if ('why' in read) return refuse(commit, sha256, read.why);
     const stored: StoredPolicies = { ...place, ...commit, reviewed: reviewed.why };
     const change = inForce === undefined ? 'first' : changeOf(diff(inForce, read.version));
@@ -228,23 +229,24 @@ async function lastKept(
   }
   const isOfPlace = stored.repository === repository && stored.branch === branch && stored.path === path;
   if (!isOfPlace) return undefined;
-  const read = versionOf(stored.policies, stored.lock, config.identity.audience);
+  const read = versionOf(stored, config.identity.audience);
   if ('why' in read) {
     logger.error({ revision: stored.revision, reason: read.why }, 'the policies that were in force cannot be used');
     return undefined;
   }
-  return { ...read.version, sha256: sha256Of(stored.policies, stored.lock), revision: stored.revision, stored };
+  return { ...read.version, sha256: sha256Of(stored), revision: stored.revision, stored };
 }
+
+type Texts = Pick<StoredPolicies, 'policies' | 'lock' | 'files'>;
 
 /** The policies, or everything that is wrong with them. */
 function versionOf(
-  policies: string,
-  lock: string,
+  { policies, lock, files }: Texts,
   audience: string | undefined,
 ): { version: Version } | { why: string } {
   let version: Version;
   try {
-    version = { file: readPolicies(policies), lock: lock === '' ? emptyLock : readLock(lock) };
+    version = { file: readPolicies(policies), lock: lock === '' ? emptyLock : readLock(lock), files };
   } catch (error) {
     if (!(error instanceof AccessFileError)) throw error;
     return { why: `it cannot be used: ${error.message}` };
@@ -257,6 +259,7 @@ function versionOf(
     ...lint(file, version.lock).flatMap(({ level, policy, what }) =>
       level === 'error' ? [policy === undefined ? what : `${policy}: ${what}`] : [],
     ),
+    ...faultsOfFiles(file, files),
     ...runCases(file, version.lock).faults.map(({ policy, nth, what }) => `${policy}, test ${nth}: ${what}`),
   ];
   return faults.length === 0 ? { version } : { why: faults.join('; ') };
@@ -267,12 +270,23 @@ function changeOf(differences: readonly Difference[]): 'wider' | 'other' | 'narr
   return (['wider', 'other', 'narrower'] as const).find((kind) => kinds.has(kind)) ?? 'none';
 }
 
-const sha256Of = (policies: string, lock: string): string =>
+const sha256Of = ({ policies, lock, files }: Texts): string =>
   createHash('sha256')
-    .update(JSON.stringify([policies, lock]))
+    .update(JSON.stringify([policies, lock, ...inOrder(files)]))
     .digest('hex');
 
+/** What cannot be read names nothing; why it cannot is said once it is considered. */
+function filesOf(policies: string): string[] {
+  try {
+    return filesNamed(readPolicies(policies));
+  } catch (error) {
+    if (!(error instanceof AccessFileError)) throw error;
+    return [];
+  }
+}
+
 const reading = ({ clock, logger }: PoliciesParts) => ({
+  filesOf,
   nowMs: clock.nowMs,
   onLeftAlive: (reason: string) =>
     logger.error({ reason }, 'revoking a read-only token failed; it expires within an hour'),

@@ -70,6 +70,7 @@ export type AccessTables = {
     reviewed: string;
     taken_at: Generated<Date>;
     mac: string;
+    files: ColumnType<unknown, string | undefined, string>;
   };
   access_step_ups: {
     id: string;

@@ -5,7 +5,7 @@ import { readPolicyCommit } from './policy-files.ts';
 import { CannotReadError } from './reader.ts';
 
 const sha = '1'.repeat(40);
-const options = { nowMs: () => 0, onLeftAlive: () => {} };
+const options = { nowMs: () => 0, onLeftAlive: () => {}, filesOf: () => ['aws/a.json', 'none.json'] };
 let close = async (): Promise<void> => {};
 afterEach(() => close());
 
@@ -32,12 +32,14 @@ const answers = {
   '/repos/acme/access': { id: 90 },
   [`/repos/acme/access/contents/tiers/access.yaml?ref=${sha}`]: text('audience: …'),
   [`/repos/acme/access/contents/tiers/access.lock?ref=${sha}`]: text('github: {}'),
+  [`/repos/acme/access/contents/tiers/aws/a.json?ref=${sha}`]: text('{}'),
 };
 
 test('policies and their lock are read at one commit, and not again while it is the head', async () => {
   const access = await github(answers);
   expect(await readPolicyCommit(access, place, undefined, options)).toEqual({
     ...{ repositoryId: '90', revision: sha, policies: 'audience: …', lock: 'github: {}' },
+    files: { 'aws/a.json': '{}' },
   });
   expect(await readPolicyCommit(access, place, sha, options)).toBeUndefined();
 });

@@ -1,11 +1,18 @@
+import { posix } from 'node:path';
 import { z } from 'zod';
 import { type GitHubClient, GitHubRefusedError, ownerAndRepo } from './client.ts';
 import { type GitHubAccess, withReader } from './reader.ts';
 
 /** Where policies lie, and the name of their lock file beside them. */
 export type PolicyPlace = { repository: string; branch: string; path: string; lockPath: string };
-/** What stands at the head of the branch. `lock`: empty where there is no such file. */
-export type PolicyCommit = { repositoryId: string; revision: string; policies: string; lock: string };
+/** What stands at the head of the branch. `lock`: empty where there is no such file. `files`: those that are there, by path. */
+export type PolicyCommit = {
+  repositoryId: string;
+  revision: string;
+  policies: string;
+  lock: string;
+  files: Readonly<Record<string, string>>;
+};
 
 const number = z.union([z.number(), z.bigint(), z.string()]).transform(String);
 const repositoryAnswer = z.object({ id: number });
@@ -20,14 +27,22 @@ export class UnfitAnswerError extends Error {
 }
 
 /**
- * Reads both files at the head of the branch: they are of one commit. Undefined where that is `known` already.
+ * Reads the policies, their lock and the files that they name, at the head of the branch: they are of one commit. Undefined where that
+ * is `known` already. `filesOf`: which files a text of policies names, relative to it.
  * @throws {CannotReadError} {@link UnfitAnswerError}
  */
 export function readPolicyCommit(
   access: GitHubAccess,
   place: PolicyPlace,
   known: string | undefined,
-  options: { nowMs: () => number; onLeftAlive: (reason: string) => void },
+  {
+    filesOf,
+    ...options
+  }: {
+    nowMs: () => number;
+    onLeftAlive: (reason: string) => void;
+    filesOf: (policies: string) => readonly string[];
+  },
 ): Promise<PolicyCommit | undefined> {
   const { repository, branch } = place;
   const where = ownerAndRepo(repository);
@@ -44,11 +59,18 @@ export function readPolicyCommit(
       return Buffer.from(file.content, 'base64').toString('utf8');
     };
     const policies = await fileAt(place.path);
-    const lock = await fileAt(place.lockPath).catch((error) => {
-      if (error instanceof GitHubRefusedError && error.answer.status === 404) return '';
-      throw error;
-    });
-    return { repositoryId: id, revision: object.sha, policies, lock };
+    const fileIfThere = (path: string) =>
+      fileAt(path).catch((error) => {
+        if (error instanceof GitHubRefusedError && error.answer.status === 404) return undefined;
+        throw error;
+      });
+    const lock = (await fileIfThere(place.lockPath)) ?? '';
+    const files: Record<string, string> = {};
+    for (const path of filesOf(policies)) {
+      const text = await fileIfThere(posix.join(posix.dirname(place.path), path));
+      if (text !== undefined) files[path] = text;
+    }
+    return { repositoryId: id, revision: object.sha, policies, lock, files };
   });
 }
 

@@ -4,7 +4,7 @@ import type { StoredPolicies } from '../policy-mac.ts';
 /** The version that was taken last; undefined before there is one. */
 export async function readNewest({ pool }: Db): Promise<(StoredPolicies & { mac: string }) | undefined> {
   const { rows } = await pool.query<StoredPolicies & { mac: string }>(
-    `SELECT repository_id AS "repositoryId", repository, branch, path, revision, policies, lock, reviewed, mac
+    `SELECT repository_id AS "repositoryId", repository, branch, path, revision, policies, lock, files, reviewed, mac
      FROM access_policies ORDER BY nth DESC LIMIT 1`,
   );
   return rows[0];
@@ -13,14 +13,14 @@ export async function readNewest({ pool }: Db): Promise<(StoredPolicies & { mac:
 /** Keeps a version, unless another broker has kept just that. */
 export async function keepPolicies(
   { pool }: Db,
-  { repositoryId, repository, branch, path, revision, policies, lock, reviewed }: StoredPolicies,
+  { repositoryId, repository, branch, path, revision, policies, lock, files, reviewed }: StoredPolicies,
   { sha256, mac }: { sha256: string; mac: string },
 ): Promise<void> {
   await pool.query(
-    `INSERT INTO access_policies (repository_id, repository, branch, path, revision, policies, lock, reviewed, sha256, mac)
-     SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10
+    `INSERT INTO access_policies (repository_id, repository, branch, path, revision, policies, lock, reviewed, sha256, mac, files)
+     SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11::jsonb
      WHERE $10 IS DISTINCT FROM (SELECT mac FROM access_policies ORDER BY nth DESC LIMIT 1)`,
-    [repositoryId, repository, branch, path, revision, policies, lock, reviewed, sha256, mac],
+    [repositoryId, repository, branch, path, revision, policies, lock, reviewed, sha256, mac, JSON.stringify(files)],
   );
 }
 
