@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freshDatabase } from '@tripline/testing/postgres/postgres';
@@ -85,4 +85,11 @@ test('a migration that waits for a long transaction keeps nobody else waiting be
     rmSync(dir, { recursive: true, force: true });
     await close();
   }
+});
+
+test('each migration has a number of its own, by which they are ordered', () => {
+  const numbers = readdirSync(join(import.meta.dirname, '../../migrations')).flatMap(
+    (name) => /^\d{4}(?=_)/.exec(name) ?? [],
+  );
+  expect(numbers.filter((number, at) => numbers.indexOf(number) !== at)).toEqual([]);
 });
