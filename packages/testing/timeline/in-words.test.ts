@@ -207,6 +207,19 @@ const oneOfEach = `
   09:01:18  ada      switches webhook audit of acme (as config_changed)
   09:01:19  mallory  edits ticket #10 in acme/web (titled z)
   09:01:20  ada      reopens ticket #10 in acme/web (of mallory)
+  09:01:21  broker   mints g1 for run 7 of acme/web (token h1)
+  09:01:22  broker   revokes g1 (token h1)
+  09:01:23  broker   cannot revoke g1 (token h1)
+  09:01:24  broker   is denied deploy in run 7 of acme/web (job 71; from 203.0.113.7; for network, ref)
+  09:01:25  broker   is granted deploy in run 7 of acme/web (job 71; from 203.0.113.7)
+  09:01:26  grace    is given write on acme/web as a1 (for 60)
+  09:01:27  grace    has a1 on acme/web ended
+  09:01:28  broker   puts policies p1 in force (giving wider)
+  09:01:29  broker   sees deploy-key/74/12 stand (in acme/web)
+  09:01:30  github   asks the gate about run 7 for staging
+  09:01:31  broker   answers the gate about run 7 for staging with denied
+  09:01:32  ada      says that run 7 is not theirs
+  09:01:33  ada      has a passkey confirmed by grace
 `;
 test('each form says what the feed’s normaliser takes', () => {
   const events = eventsOf(oneOfEach);
