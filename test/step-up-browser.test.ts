@@ -48,7 +48,7 @@ describe.skipIf(!haveChromium())('the pages of a step-up in Chromium, at phone s
     const { url, number } = await stage.opened(of);
     signIn({ subject: 'ada@acme', acr: 'mfa' });
     await chromium.go(url);
-    await titled('A run waits for your second factor');
+    await titled('Something waits for your second factor');
     await press('a[href$="/sign-in"]');
     await titled('Do you stand for this run?');
     await press('a[href$="/passkey"]');
@@ -65,7 +65,7 @@ describe.skipIf(!haveChromium())('the pages of a step-up in Chromium, at phone s
     await titled('Confirmed');
 
     await chromium.go(url);
-    await titled('A run waits for your second factor');
+    await titled('Something waits for your second factor');
     await press('button[data-passkey=use]');
     await titled('Do you stand for this run?');
     await chromium.evaluate(`document.querySelector('#number').value = '${number}'`);
@@ -75,7 +75,7 @@ describe.skipIf(!haveChromium())('the pages of a step-up in Chromium, at phone s
 
     const again = stage.asking({ run: { id: '9', attempt: 2 } });
     await chromium.go((await stage.opened(again)).url);
-    await titled('A run waits for your second factor');
+    await titled('Something waits for your second factor');
     await press('button[data-passkey=use]');
     await titled('Do you stand for this run?');
     await press('form[action$="/refuse"] button');
