@@ -17,9 +17,9 @@ export const accessRace: Fault = {
   name: 'access-race',
   what: 'jobs that end while they are given something, at two brokers',
   sizes: { ci: 400, full: 100_000, unit: 'jobs' },
-  async run({ postgresUrl, brokers, say }, size) {
+  async run({ postgresUrl, say }, size) {
     const database = await freshDatabaseOn(postgresUrl);
-    const ground = await openAccess(database, { brokers });
+    const ground = await openAccess(database);
     const replicas = [ground.start(), ground.start()];
     ground.github.provider.delayMs = 5;
     let asked = 0;

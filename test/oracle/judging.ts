@@ -76,7 +76,8 @@ const memoryMs = 72 * hourMs;
 const slack = 1.5;
 
 /** What only Tripline itself may say. */
-const fromWithin = /\.tripline-(inventory\.observed|(change|delivery)\.looked-up|act\.performed|response\.finished)$/;
+const fromWithin =
+  /\.tripline-((inventory|standing)\.observed|(change|delivery)\.looked-up|act\.performed|response\.finished|access\.\w+|credential\.(minted|revoked|outlived)|stepup\.\w+|gate\.decided|policy\.changed)$/;
 
 type Facts = { firstMs: number; wholeMs?: number; of?: number; come: number[]; settings: Record<string, object> };
 /** `doubts`: events that it rests on and nobody has vouched for. `lowered`: an explanation was doubted (`explained`), or it rests on what is refuted. */
