@@ -1,12 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import type { LoggedEvent } from '@tripline/contracts/event';
 import { redactText } from '@tripline/runtime/redact';
-import { createSignal } from '@tripline/runtime/signal';
-import { openListener } from '@tripline/stream/postgres/listener';
 import type { ClientBase } from 'pg';
 import { type AnswerParts, answerQuestion } from './gate-answer.ts';
 import { questionOf } from './gate-questions.ts';
 import { claimQuestions, gateChannel, noteQuestions, postpone, sweepGates } from './store/gates.ts';
+import { workOnSignals } from './work-on-signals.ts';
 
 /** Longer than a conversation with GitHub takes: whoever died or is frozen loses its claims then. */
 export const claimMs = 60_000;
@@ -33,50 +32,36 @@ export function hearQuestions(client: ClientBase, events: readonly LoggedEvent[]
  * nobody gives a second verdict.
  */
 export function startGate(parts: AnswerParts): Gate {
-  const { db, clock, logger } = parts;
+  const { db, clock } = parts;
   const by = randomUUID();
-  const arrivals = createSignal();
-  const closing = new AbortController();
   const inHand = new Set<Promise<void>>();
-  const { options: connection } = db.pool;
-  const listener = openListener({
-    ...{ connection, channels: [gateChannel], clock, logger },
-    onNotify: () => arrivals.notify(),
-  });
-  const running = (async () => {
-    let isAway = false;
-    let sweptMs = 0;
-    while (!closing.signal.aborted) {
-      try {
-        await answerSome(concurrency - inHand.size);
-        const nowMs = clock.nowMs();
-        if (nowMs - sweptMs >= sweepEveryMs) await sweepGates(db, nowMs - keptMs);
-        if (nowMs - sweptMs >= sweepEveryMs) sweptMs = nowMs;
-        isAway = false;
-      } catch (error) {
-        if (!isAway) logger.error({ err: error }, 'reading what the gate was asked failed; retrying');
-        isAway = true;
-      }
-      await arrivals.wait(pollMs, closing.signal);
-    }
-  })();
+  let sweptMs = 0;
+  const working = workOnSignals(
+    parts,
+    { channel: gateChannel, pollMs, failing: 'reading what the gate was asked failed; retrying' },
+    async () => {
+      await answerSome(concurrency - inHand.size);
+      const nowMs = clock.nowMs();
+      if (nowMs - sweptMs < sweepEveryMs) return;
+      await sweepGates(db, nowMs - keptMs);
+      sweptMs = nowMs;
+    },
+  );
   async function answerSome(room: number): Promise<void> {
     if (room <= 0) return;
     const nowMs = clock.nowMs();
     for (const question of await claimQuestions(db, { by, nowMs, untilMs: nowMs + claimMs }, room)) {
       const answering: Promise<void> = answerSafely(parts, by, question).finally(() => {
         inHand.delete(answering);
-        arrivals.notify();
+        working.notify();
       });
       inHand.add(answering);
     }
   }
   return {
     async close() {
-      closing.abort();
-      await running;
+      await working.close();
       await Promise.all(inHand);
-      await listener.close();
     },
   };
 }

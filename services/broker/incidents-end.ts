@@ -6,9 +6,8 @@ import { inTransaction } from '@tripline/db/transaction';
 import { readOpenAt } from '@tripline/incidents/open-at';
 import type { Clock } from '@tripline/runtime/clock';
 import type { Logger } from '@tripline/runtime/logger';
-import { createSignal } from '@tripline/runtime/signal';
-import { openListener } from '@tripline/stream/postgres/listener';
 import { readTouched } from './store/touched.ts';
+import { workOnSignals } from './work-on-signals.ts';
 
 type IncidentParts = { db: Db; clock: Clock; logger: Logger };
 
@@ -18,38 +17,15 @@ const pollMs = 5000;
 const usualSeverity: Severity = 'high';
 
 /** Ends what was given to jobs that an open incident names, until `close`. */
-export function startEndingByIncidents({ db, clock, logger }: IncidentParts): { close: () => Promise<void> } {
-  const changes = createSignal();
-  const closing = new AbortController();
-  const listener = openListener({
-    connection: db.pool.options,
-    channels: [queueChannel],
-    onNotify: (channel, payload) => {
-      if (channel === null || payload === 'notify') changes.notify();
+export function startEndingByIncidents(parts: IncidentParts): { close: () => Promise<void> } {
+  return workOnSignals(
+    parts,
+    {
+      ...{ channel: queueChannel, pollMs, failing: 'reading which incidents end grants failed; retrying' },
+      concerns: (payload) => payload === 'notify',
     },
-    clock,
-    logger,
-  });
-  const running = (async () => {
-    let isAway = false;
-    while (!closing.signal.aborted) {
-      try {
-        await endByIncidents({ db, clock, logger });
-        isAway = false;
-      } catch (error) {
-        if (!isAway) logger.error({ err: error }, 'reading which incidents end grants failed; retrying');
-        isAway = true;
-      }
-      await changes.wait(pollMs, closing.signal);
-    }
-  })();
-  return {
-    async close() {
-      closing.abort();
-      await running;
-      await listener.close();
-    },
-  };
+    () => endByIncidents(parts),
+  );
 }
 
 /**

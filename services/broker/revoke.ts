@@ -7,11 +7,10 @@ import type { GiveKind, Minter, Revoked } from '@tripline/integrations/minter';
 import type { Clock } from '@tripline/runtime/clock';
 import type { Logger } from '@tripline/runtime/logger';
 import { redactText } from '@tripline/runtime/redact';
-import { createSignal } from '@tripline/runtime/signal';
-import { openListener } from '@tripline/stream/postgres/listener';
 import { brokerEvent, jobAttributes } from './append-events.ts';
 import type { EndMeasures } from './end-measures.ts';
 import { claimRevocations, giveBack, markDead, noteDead, type Revocation } from './store/revocations.ts';
+import { workOnSignals } from './work-on-signals.ts';
 
 export type RevokerParts = {
   db: Db;
@@ -45,43 +44,28 @@ const expiryMarginMs = 60_000;
  * be sent twice, after a crash, which providers tolerate.
  */
 export function startRevoking(parts: RevokerParts): { close: () => Promise<void> } {
-  const { db, clock, logger } = parts;
   const by = randomUUID();
-  const arrivals = createSignal();
-  const closing = new AbortController();
   const inHand = new Map<Promise<void>, GiveKind>();
-  const listener = openListener({
-    connection: db.pool.options,
-    channels: [accessChannel],
-    onNotify: () => arrivals.notify(),
-    clock,
-    logger,
-  });
-  const running = (async () => {
-    let isAway = false;
-    while (!closing.signal.aborted) {
-      try {
-        for (const revocation of await claim(parts, by, [...inHand.values()])) {
-          const revoking: Promise<void> = revoke(parts, by, revocation).finally(() => {
-            inHand.delete(revoking);
-            arrivals.notify();
-          });
-          inHand.set(revoking, revocation.kind);
-        }
-        isAway = false;
-      } catch (error) {
-        if (!isAway) logger.error({ err: error }, 'reading which credentials are to be revoked failed; retrying');
-        isAway = true;
+  const working = workOnSignals(
+    parts,
+    {
+      ...{ channel: accessChannel, pollMs },
+      failing: 'reading which credentials are to be revoked failed; retrying',
+    },
+    async () => {
+      for (const revocation of await claim(parts, by, [...inHand.values()])) {
+        const revoking: Promise<void> = revoke(parts, by, revocation).finally(() => {
+          inHand.delete(revoking);
+          working.notify();
+        });
+        inHand.set(revoking, revocation.kind);
       }
-      await arrivals.wait(pollMs, closing.signal);
-    }
-  })();
+    },
+  );
   return {
     async close() {
-      closing.abort();
-      await running;
+      await working.close();
       await Promise.all(inHand.keys());
-      await listener.close();
     },
   };
 }
