@@ -187,10 +187,9 @@ async function sayVerdict(work: Work, inForce: PoliciesInForce, { judged, attemp
   const { parts, question } = work;
   const { db, clock, measures, logger } = parts;
   const decision = judged.verdict === 'granted' ? 'granted' : 'denied';
-  if (!(await isHeld(db, held(work), clock.nowMs()))) return undefined;
+  if (!(await isHeld(db, held(work)))) return undefined;
   await tell(work, inForce, judged, attempt);
-  if (!(await noteDecision(db, held(work), { decision, attempt, atMs: clock.nowMs() }))) return undefined;
-  if (clock.nowMs() > question.claimedUntilMs - marginMs) return { afterMs: 0 };
+  if (!(await noteDecision(db, held(work), { decision, attempt, atMs: clock.nowMs(), marginMs }))) return undefined;
   const state = decision === 'granted' ? 'approved' : 'rejected';
   const said = await access.say({ state, comment: commentOf(state, judged.decision, longestComment) });
   if (said.kind === 'retry') return retry(work, said);

@@ -50,7 +50,7 @@ export function startGate(parts: AnswerParts): Gate {
   async function answerSome(room: number): Promise<void> {
     if (room <= 0) return;
     const nowMs = clock.nowMs();
-    for (const question of await claimQuestions(db, { by, nowMs, untilMs: nowMs + claimMs }, room)) {
+    for (const question of await claimQuestions(db, { by, nowMs, forMs: claimMs }, room)) {
       const answering: Promise<void> = answerSafely(parts, by, question).finally(() => {
         inHand.delete(answering);
         working.notify();
@@ -69,7 +69,7 @@ export function startGate(parts: AnswerParts): Gate {
 /** Answers all that is due now, once each. @returns how many those were. */
 export async function answerDue(parts: AnswerParts, by: string): Promise<number> {
   const nowMs = parts.clock.nowMs();
-  const due = await claimQuestions(parts.db, { by, nowMs, untilMs: nowMs + claimMs }, concurrency);
+  const due = await claimQuestions(parts.db, { by, nowMs, forMs: claimMs }, concurrency);
   await Promise.all(due.map((question) => answerSafely(parts, by, question)));
   return due.length;
 }

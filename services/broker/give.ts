@@ -3,6 +3,7 @@ import type { Give } from '@tripline/access/policy';
 import { failed } from '@tripline/access/reason';
 import type { TriplineEvent } from '@tripline/contracts/event';
 import type { Entity } from '@tripline/contracts/finding';
+import { describeDatabaseFault } from '@tripline/db/database-fault';
 import type { AccessEnd } from '@tripline/db/end-grants';
 import type { GiveKind, MintAnswer, Minted, Minter, MintOrder } from '@tripline/integrations/minter';
 import type { Minters } from '@tripline/integrations/minters';
@@ -135,7 +136,8 @@ async function mintAll(
   { minted, untilMs }: { minted: MintedPart[]; untilMs: number },
 ): Promise<Fault | undefined> {
   for (const part of planned) {
-    if (await isStopped(parts)) return { answer: stopped, mayBeAlive: false };
+    const refusal = await refusalOfSwitch(parts);
+    if (refusal !== undefined) return { answer: refusal, mayBeAlive: false };
     const answer = await part.minter.mint(orderOf(asking, part, untilMs));
     if (answer.result !== 'minted') {
       parts.logger.error(
@@ -152,16 +154,17 @@ async function mintAll(
   return undefined;
 }
 
-/** Whoever cannot say whether it is stopped stops. */
-async function isStopped({ giving, logger }: GiveParts): Promise<boolean> {
+/** Whoever cannot say whether it is stopped gives nothing, and does not say that somebody stopped it. */
+async function refusalOfSwitch({ giving, logger }: GiveParts): Promise<Answer | undefined> {
   try {
-    return await giving.isStopped();
+    return (await giving.isStopped()) ? stopped : undefined;
   } catch (error) {
+    const fault = describeDatabaseFault(error);
     logger.error(
-      { code: (error as NodeJS.ErrnoException).code },
+      { fault, code: (error as NodeJS.ErrnoException).code },
       'the kill switch could not be read; nothing is given',
     );
-    return true;
+    return switchUnread;
   }
 }
 
@@ -263,6 +266,10 @@ function handOut({ id }: Asking, minted: readonly MintedPart[], longestUntilMs: 
 
 const stopped = refuse('kill-switch', 'Tripline’s kill switch is on: nothing is given until somebody turns it off', {
   retryAfterS: 30,
+});
+
+const switchUnread = refuse('unavailable', 'Whether the kill switch is on cannot be read now: ask again', {
+  retryAfterS: 2,
 });
 
 function endedMeanwhile(why: AccessEnd): Answer {

@@ -312,6 +312,19 @@ describe('nothing is handed out', () => {
     expect(github.orders).toHaveLength(1);
   });
 
+  test('where the kill switch cannot be read, between two mints too: and nobody is told that it is on', async () => {
+    const broker = await start();
+    github.before = async () => {
+      await owner.pool.query('ALTER TABLE switches RENAME TO away');
+    };
+    const answer = await broker.ask(await issuer.token());
+    expect(answer).toMatchObject({ status: 503, body: { error: { reason: 'unavailable' } } });
+    expect(answer.headers.get('retry-after')).toBe('2');
+    expect(vault.orders).toEqual([]);
+    expect((await grants()).map(({ state }) => state)).toEqual(['ending', 'dead']);
+    expect(broker.logged()).toContain('the kill switch could not be read; nothing is given');
+  });
+
   test('where it cannot be recorded: it is revoked at once, by what is held in memory', async () => {
     const broker = await start();
     vault.before = async () => {

@@ -76,7 +76,7 @@ export function startRequests(parts: RequestParts): { close: () => Promise<void>
 /** One step of each request that is due. @returns how many those were. */
 export async function workRequests(parts: RequestParts, by: string): Promise<number> {
   const nowMs = parts.clock.nowMs();
-  const due = await claimRequests(parts.db, { by, nowMs, untilMs: nowMs + claimMs }, atOnce);
+  const due = await claimRequests(parts.db, { by, nowMs, forMs: claimMs }, atOnce);
   await Promise.all(due.map((request) => work(parts, by, request)));
   return due.length;
 }
@@ -221,7 +221,7 @@ async function give(parts: RequestParts, by: string, request: OpenRequest): Prom
   const done = await parts.collaborators
     .use(thingsOf(right), async (access) =>
       // Whoever was frozen since may have been overtaken by the end.
-      (await isHeld(db, held, clock.nowMs())) ? access.set(request.asked.permission) : 'lost',
+      (await isHeld(db, held)) ? access.set(request.asked.permission) : 'lost',
     )
     .catch((error: unknown) => {
       if (error instanceof CollaboratorError && error.outcome.kind === 'give-up') return error;
@@ -261,7 +261,7 @@ async function takeBack(parts: RequestParts, by: string, request: OpenRequest): 
     .use(thingsOf(right), async (access) => {
       const now = await access.held();
       if (now.right !== request.asked.permission || now.role !== undefined) return now;
-      if (!(await isHeld(db, held, clock.nowMs()))) return undefined;
+      if (!(await isHeld(db, held))) return undefined;
       if (former === 'none') await access.remove();
       else await access.set(former);
       const after = await access.held();

@@ -83,7 +83,7 @@ async function claim({ db, clock }: RevokerParts, by: string, inHand: readonly G
   for (const kind of inHand) rooms.set(kind, rooms.get(kind)! - 1);
   if ([...rooms.values()].every((room) => room === 0)) return [];
   const nowMs = clock.nowMs();
-  return claimRevocations(db, { by, nowMs, untilMs: nowMs + claimMs }, rooms);
+  return claimRevocations(db, { by, nowMs, forMs: claimMs }, rooms);
 }
 
 /** When the provider said that it is dead, and how it came to be; the latter is not kept while the log is away. */

@@ -82,7 +82,7 @@ export async function sweep(parts: SweepParts, by: string): Promise<void> {
   await endExpired(db, { nowMs, expiredBeforeMs: nowMs - expiryMarginMs });
   const looks = await takeLooks(db, { nowMs, againMs: nowMs + askAgainMs, limit: asksAtOnce });
   await Promise.all(looks.map((look) => lookAt(parts, look)));
-  const claim = { by, nowMs, untilMs: nowMs + recoverClaimMs, askedBeforeMs: nowMs - mintedWithinMs };
+  const claim = { by, nowMs, forMs: recoverClaimMs, askedBeforeMs: nowMs - mintedWithinMs };
   const unrecorded = await claimUnrecorded(db, { ...claim, limit: recoveriesAtOnce });
   for (const one of unrecorded) await giveUp(parts, one);
 }

@@ -27,7 +27,6 @@ export type OpenQuestion = Question & {
   sentMs: number | null;
   commentedMs: number | null;
   tries: number;
-  claimedUntilMs: number;
 };
 
 /** Keeps what was asked, in the caller's transaction, with whose end the gate wakes up. What was asked before is passed over. */
@@ -62,22 +61,25 @@ type Row = {
   commented_at: Date | null;
 };
 
-/** Claims open questions that are due, those first that have been due longest. A claim that expired is anybody's. */
+/**
+ * Claims open questions that are due, those first that have been due longest. A claim that expired, by the database's clock, which all
+ * replicas share, is anybody's.
+ */
 export async function claimQuestions(
   { pool }: Pick<Db, 'pool'>,
-  { by, nowMs, untilMs }: { by: string; nowMs: number; untilMs: number },
+  { by, nowMs, forMs }: { by: string; nowMs: number; forMs: number },
   limit: number,
 ): Promise<OpenQuestion[]> {
   const { rows } = await pool.query<Row>({
     name: 'access-claim-gates',
     text: `WITH due AS MATERIALIZED (
         SELECT id FROM access_gates
-        WHERE state = 'open' AND due_at <= $2 AND (claimed_until IS NULL OR claimed_until <= $2)
+        WHERE state = 'open' AND due_at <= $2 AND (claimed_until IS NULL OR claimed_until <= clock_timestamp())
         ORDER BY due_at LIMIT $4 FOR UPDATE SKIP LOCKED
       )
-      UPDATE access_gates g SET claimed_by = $1, claimed_until = $3, tries = tries + 1
+      UPDATE access_gates g SET claimed_by = $1, claimed_until = clock_timestamp() + $3 * interval '1 ms', tries = tries + 1
       FROM due WHERE g.id = due.id RETURNING g.*`,
-    values: [by, new Date(nowMs), new Date(untilMs), limit],
+    values: [by, new Date(nowMs), forMs, limit],
   });
   return rows.map((row) => ({
     ...{ id: row['id'] as string, workspace: row['workspace'] as string, instance: row['instance'] as string },
@@ -88,35 +90,40 @@ export async function claimQuestions(
     ...{ heardMs: row.heard_at.getTime(), attempt: row['attempt'] as number | null },
     decision: row['decision'] as OpenQuestion['decision'],
     ...{ sentMs: row.sent_at?.getTime() ?? null, commentedMs: row.commented_at?.getTime() ?? null },
-    ...{ tries: row['tries'] as number, claimedUntilMs: untilMs },
+    tries: row['tries'] as number,
   }));
 }
 
 type Held = { id: string; by: string };
 
 /** Whether the claim is still ours: whoever lost it says nothing to anybody. */
-export async function isHeld({ pool }: Pick<Db, 'pool'>, { id, by }: Held, nowMs: number): Promise<boolean> {
+export async function isHeld({ pool }: Pick<Db, 'pool'>, { id, by }: Held): Promise<boolean> {
   const { rowCount } = await pool.query(
-    `SELECT FROM access_gates WHERE id = $1 AND claimed_by = $2 AND claimed_until > $3 AND state = 'open'`,
-    [id, by, new Date(nowMs)],
+    `SELECT FROM access_gates WHERE id = $1 AND claimed_by = $2 AND claimed_until > clock_timestamp() AND state = 'open'`,
+    [id, by],
   );
   return rowCount === 1;
 }
 
 /**
  * Keeps what is about to be said, before it is said. A denial stays one.
- * @returns whether the claim was still ours.
+ * @returns whether the claim is still ours, and for longer than the margin: whoever says something then says it alone.
  */
 export async function noteDecision(
   { pool }: Pick<Db, 'pool'>,
   { id, by }: Held,
-  { decision, attempt, atMs }: { decision: 'granted' | 'denied'; attempt: number | null; atMs: number },
+  {
+    decision,
+    attempt,
+    atMs,
+    marginMs,
+  }: { decision: 'granted' | 'denied'; attempt: number | null; atMs: number; marginMs: number },
 ): Promise<boolean> {
   const { rowCount } = await pool.query(
     `UPDATE access_gates SET decision = $3, attempt = coalesce(attempt, $4), sent_at = coalesce(sent_at, $5)
-     WHERE id = $1 AND claimed_by = $2 AND claimed_until > $5 AND state = 'open'
+     WHERE id = $1 AND claimed_by = $2 AND claimed_until > clock_timestamp() + $6 * interval '1 ms' AND state = 'open'
        AND (decision IS DISTINCT FROM 'denied' OR $3 = 'denied')`,
-    [id, by, decision, attempt, new Date(atMs)],
+    [id, by, decision, attempt, new Date(atMs), marginMs],
   );
   return rowCount === 1;
 }

@@ -58,9 +58,10 @@ type Row = {
   tries: number;
 };
 
-type Claim = { by: string; nowMs: number; untilMs: number };
+/** Whose claim, for how long in ms; `nowMs`: what is due by then, ms since the epoch. */
+type Claim = { by: string; nowMs: number; forMs: number };
 
-/** Takes in what was asked since, and claims open requests that are due or unwanted. A claim that expired is anybody's. */
+/** Takes in what was asked since, and claims open requests that are due or unwanted. A claim that expired by the database's clock is anybody's. */
 export async function claimRequests({ pool }: Pick<Db, 'pool'>, claim: Claim, limit: number): Promise<OpenRequest[]> {
   const now = new Date(claim.nowMs);
   await pool.query(
@@ -73,15 +74,15 @@ export async function claimRequests({ pool }: Pick<Db, 'pool'>, claim: Claim, li
     `WITH due AS MATERIALIZED (
        SELECT r.request, e.request IS NOT NULL AS unwanted
        FROM access_rights r LEFT JOIN access_request_ends e ON e.request = r.request
-       WHERE r.state NOT IN ('ended', 'denied', 'expired') AND (r.claimed_until IS NULL OR r.claimed_until <= $2)
+       WHERE r.state NOT IN ('ended', 'denied', 'expired') AND (r.claimed_until IS NULL OR r.claimed_until <= clock_timestamp())
          AND (r.due_at <= $2 OR (e.request IS NOT NULL AND r.state IN ('new', 'asked', 'giving', 'given')))
        ORDER BY r.due_at, r.request LIMIT $4 FOR UPDATE OF r SKIP LOCKED
      )
-     UPDATE access_rights r SET claimed_by = $1, claimed_until = $3, tries = r.tries + 1
+     UPDATE access_rights r SET claimed_by = $1, claimed_until = clock_timestamp() + $3 * interval '1 ms', tries = r.tries + 1
      FROM due, access_requests q WHERE r.request = due.request AND q.id = r.request
      RETURNING r.*, due.unwanted, q.id, q.workspace, q.repository AS asked_repository, q.permission,
        q.grantee AS asked_grantee, q.for_ms, q.reason, q.asked_by, q.asked_at`,
-    [claim.by, now, new Date(claim.untilMs), limit],
+    [claim.by, now, claim.forMs, limit],
   );
   return rows.map((row) => ({
     ...{ id: row.id, workspace: row.workspace, state: row.state, endingWhy: row.ending_why, tries: row.tries },
@@ -107,10 +108,11 @@ const ours = 'request = $1 AND claimed_by = $2';
 const letGo = 'claimed_by = NULL, claimed_until = NULL';
 
 /** Whether the claim is still ours: whoever lost it changes nothing at GitHub. */
-export async function isHeld({ pool }: Pick<Db, 'pool'>, { id, by }: Held, nowMs: number): Promise<boolean> {
-  const { rowCount } = await pool.query(`SELECT FROM access_rights WHERE ${ours} AND claimed_until > $3`, [
-    ...[id, by, new Date(nowMs)],
-  ]);
+export async function isHeld({ pool }: Pick<Db, 'pool'>, { id, by }: Held): Promise<boolean> {
+  const { rowCount } = await pool.query(
+    `SELECT FROM access_rights WHERE ${ours} AND claimed_until > clock_timestamp()`,
+    [id, by],
+  );
   return rowCount === 1;
 }
 

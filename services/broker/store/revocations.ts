@@ -46,34 +46,34 @@ type Row = {
   state: 'ending' | 'stuck';
 };
 
-/** Whose claim, until when, ms since the epoch. */
-export type Claim = { by: string; nowMs: number; untilMs: number };
+/** Whose claim, for how long in ms; `nowMs`: what is due by then, ms since the epoch. */
+export type Claim = { by: string; nowMs: number; forMs: number };
 
 /** How many of a kind may be claimed. */
 export type Rooms = ReadonlyMap<GiveKind, number>;
 
 /**
  * Claims credentials that are due to be revoked, of each kind those first that nobody tried yet, then those that have been due longest:
- * a provider that hangs holds up no other’s. A claim that expired is anybody's.
+ * a provider that hangs holds up no other’s. A claim that expired, by the database's clock, which all replicas share, is anybody's.
  */
-export async function claimRevocations(db: Db, { by, nowMs, untilMs }: Claim, rooms: Rooms): Promise<Revocation[]> {
+export async function claimRevocations(db: Db, { by, nowMs, forMs }: Claim, rooms: Rooms): Promise<Revocation[]> {
   const { rows } = await db.pool.query<Row>({
     name: 'access-claim-revocations',
     text: `WITH due AS MATERIALIZED (
         SELECT due_of_kind.* FROM unnest($4::text[], $5::int[]) AS room (kind, most) CROSS JOIN LATERAL (
           SELECT grant_id, nth FROM access_credentials
           WHERE kind = room.kind AND state IN ('ending', 'stuck') AND due_at <= $2
-            AND (claimed_until IS NULL OR claimed_until <= $2)
+            AND (claimed_until IS NULL OR claimed_until <= clock_timestamp())
           ORDER BY attempts > 0, due_at LIMIT room.most FOR UPDATE SKIP LOCKED
         ) AS due_of_kind
       ), claimed AS (
-        UPDATE access_credentials c SET claimed_by = $1, claimed_until = $3, attempts = attempts + 1
+        UPDATE access_credentials c SET claimed_by = $1, claimed_until = clock_timestamp() + $3 * interval '1 ms', attempts = attempts + 1
         FROM due WHERE c.grant_id = due.grant_id AND c.nth = due.nth RETURNING c.*
       )
       SELECT c.*, g.tier, g.workspace, g.policy, g.job, coalesce(g.ending_why, 'longest') AS ending_why,
         coalesce(g.ending_at, c.expires_at) AS ending_at
       FROM claimed c JOIN access_grants g ON g.id = c.grant_id ORDER BY c.due_at`,
-    values: [by, new Date(nowMs), new Date(untilMs), [...rooms.keys()], [...rooms.values()]],
+    values: [by, new Date(nowMs), forMs, [...rooms.keys()], [...rooms.values()]],
   });
   return rows.map((row) => ({
     ...{ grant: row.grant_id, nth: row.nth, kind: row.kind, tier: row.tier, workspace: row.workspace },

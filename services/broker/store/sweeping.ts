@@ -75,21 +75,21 @@ export async function claimUnrecorded(
   {
     by,
     nowMs,
-    untilMs,
+    forMs,
     askedBeforeMs,
     limit,
-  }: { by: string; nowMs: number; untilMs: number; askedBeforeMs: number; limit: number },
+  }: { by: string; nowMs: number; forMs: number; askedBeforeMs: number; limit: number },
 ): Promise<Unrecorded[]> {
   return inTransaction(db, async (client) => {
     const { rows } = await client.query<{ grant_id: string; nth: number }>(
       `WITH due AS MATERIALIZED (
          SELECT c.grant_id, c.nth FROM access_credentials c JOIN access_grants g ON g.id = c.grant_id
-         WHERE c.state = 'minting' AND g.asked_at < $4 AND (c.claimed_until IS NULL OR c.claimed_until <= $2)
-         ORDER BY g.asked_at LIMIT $5 FOR UPDATE OF g, c SKIP LOCKED
+         WHERE c.state = 'minting' AND g.asked_at < $2 AND (c.claimed_until IS NULL OR c.claimed_until <= clock_timestamp())
+         ORDER BY g.asked_at LIMIT $4 FOR UPDATE OF g, c SKIP LOCKED
        )
-       UPDATE access_credentials c SET claimed_by = $1, claimed_until = $3 FROM due
+       UPDATE access_credentials c SET claimed_by = $1, claimed_until = clock_timestamp() + $3 * interval '1 ms' FROM due
        WHERE c.grant_id = due.grant_id AND c.nth = due.nth RETURNING c.grant_id, c.nth`,
-      [by, new Date(nowMs), new Date(untilMs), new Date(askedBeforeMs), limit],
+      [by, new Date(askedBeforeMs), forMs, limit],
     );
     const grants = [...new Set(rows.map((row) => row.grant_id))];
     if (grants.length === 0) return [];
