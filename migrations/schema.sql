@@ -184,6 +184,16 @@ CREATE TABLE access_policy_faults (
   CONSTRAINT access_policy_faults_pkey PRIMARY KEY (place)
 );
 
+CREATE TABLE access_proof_ends (
+  proof text NOT NULL,
+  by jsonb NOT NULL,
+  reason text NOT NULL,
+  at timestamp with time zone NOT NULL,
+  CONSTRAINT access_proof_ends_proof_check CHECK ((proof <> ''::text)),
+  CONSTRAINT access_proof_ends_reason_check CHECK ((reason <> ''::text)),
+  CONSTRAINT access_proof_ends_pkey PRIMARY KEY (proof)
+);
+
 CREATE TABLE access_request_ends (
   request text NOT NULL,
   by jsonb NOT NULL,
@@ -277,11 +287,13 @@ CREATE TABLE access_step_ups (
   proved_at timestamp with time zone,
   method text,
   phishing_resistant boolean,
+  rests_on text,
   CONSTRAINT access_step_ups_asked_check CHECK ((asked <> ''::text)),
   CONSTRAINT access_step_ups_binding_check CHECK ((binding ~ '^[0-9a-f]{64}$'::text)),
   CONSTRAINT access_step_ups_id_check CHECK ((id <> ''::text)),
   CONSTRAINT access_step_ups_method_check CHECK ((method = ANY (ARRAY['oidc'::text, 'passkey'::text]))),
   CONSTRAINT access_step_ups_number_check CHECK ((number ~ '^[0-9]{4}$'::text)),
+  CONSTRAINT access_step_ups_rests_on_check CHECK ((rests_on <> ''::text)),
   CONSTRAINT access_step_ups_shown_check CHECK ((jsonb_typeof(shown) = 'object'::text)),
   CONSTRAINT access_step_ups_state_check CHECK ((state = ANY (ARRAY['open'::text, 'approved'::text, 'refused'::text, 'closed'::text]))),
   CONSTRAINT access_step_ups_workspace_check CHECK ((workspace <> ''::text)),

@@ -486,6 +486,7 @@ export const attributes = {
     'break-glass-opened',
     'token-revocation-asked',
     'access-revoked',
+    'passkey-ended',
     'inventory-import-asked',
   ]),
   /** On what: an incident's id, a silence's id, the name of a switch, the hash of a token. */

@@ -30,7 +30,7 @@ export const rule = match({
       summary: `${what}. By it ${owner} can stand for runs.`,
       remedy: [
         `Ask ${owner} on another channel whether it is theirs, and ${by} how they knew.`,
-        'If it is not: end their sessions at the OpenID provider, and have the row of `access_passkeys` ended (`ended_at`).',
+        'If it is not: end their sessions at the OpenID provider, and end the passkey: `tripline access passkeys` names it, `tripline access passkeys end` ends it.',
       ],
     };
   },

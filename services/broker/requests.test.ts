@@ -104,7 +104,7 @@ async function answer(
   open?: { id: string; number: string },
 ) {
   const prompt = open ?? (await promptOf(id));
-  const by = { account, method: 'oidc' as const, isPhishingResistant: true, provedAtMs: nowMs };
+  const by = { account, method: 'oidc' as const, isPhishingResistant: true, provedAtMs: nowMs, restsOn: null };
   const given = is === 'approved' ? { is, number: prompt.number } : { is };
   return answerPrompt(db, prompt.id, given, by, { nowMs, record: async () => {} });
 }

@@ -80,7 +80,7 @@ export function addPasskeyRoutes(scope: FastifyInstance, parts: Parts): void {
     withPrompt(async (stepUp, request, reply) => {
       const challenge = challengeOf(request, reply, 'passkey-use');
       const response = readBy(useForm, request.body) as AuthenticationResponseJSON;
-      const { accountId, accountName } = await passkeys.use(
+      const { id, accountId, accountName } = await passkeys.use(
         signedFor(stepUp),
         stepUp.shown.instance,
         challenge,
@@ -88,7 +88,9 @@ export function addPasskeyRoutes(scope: FastifyInstance, parts: Parts): void {
       );
       const account = { id: accountId, name: accountName };
       const provedAtMs = clock.nowMs();
-      const fault = letIn(reply, stepUp, { account, method: 'passkey', isPhishingResistant: true, provedAtMs });
+      const fault = letIn(reply, stepUp, {
+        ...{ account, method: 'passkey', isPhishingResistant: true, provedAtMs, restsOn: id },
+      });
       if (fault !== undefined) return refuse(reply, 403, 'not-asked', fault);
       return sendJson(reply, 200, { to: `/step-up/${stepUp.id}` });
     }),
@@ -97,14 +99,14 @@ export function addPasskeyRoutes(scope: FastifyInstance, parts: Parts): void {
   scope.get('/step-up/:id/passkey', async (request: ById, reply) => {
     const stepUp = await openOne(request.params.id);
     if (stepUp === undefined) return say(reply, 410, ...gone);
-    const held = visits.current(request, stepUp.id);
+    const held = await visits.current(request, stepUp.id);
     if (held === undefined) return redirect(reply, `/step-up/${stepUp.id}`);
     return send(reply, 200, makePasskeyPage(stepUp.id, held.session.proof.account.name));
   });
   scope.post(
     '/step-up/:id/passkey/make/options',
     withPrompt(async (stepUp, request, reply) => {
-      const held = visits.current(request, stepUp.id);
+      const held = await visits.current(request, stepUp.id);
       if (held === undefined) return refuse(reply, 401, 'not-signed-in', 'Sign in again: you are not any more.');
       const { options, challenge } = await passkeys.askMake(signedFor(stepUp), ownerOf(stepUp, held.session.proof));
       visits.keep(reply, 'passkey-make', challenge, challengeMs);
@@ -114,7 +116,7 @@ export function addPasskeyRoutes(scope: FastifyInstance, parts: Parts): void {
   scope.post(
     '/step-up/:id/passkey/make',
     withPrompt(async (stepUp, request, reply) => {
-      const held = visits.current(request, stepUp.id);
+      const held = await visits.current(request, stepUp.id);
       if (held === undefined) return refuse(reply, 401, 'not-signed-in', 'Sign in again: you are not any more.');
       const challenge = challengeOf(request, reply, 'passkey-make');
       const owner = ownerOf(stepUp, held.session.proof);
@@ -133,7 +135,7 @@ export function addPasskeyRoutes(scope: FastifyInstance, parts: Parts): void {
     const { key } = request.params;
     const passkey = await waiting(key);
     if (passkey === undefined) return say(reply, 410, ...noPasskey);
-    const held = visits.current(request, `${confirming}${key}`);
+    const held = await visits.current(request, `${confirming}${key}`);
     if (held === undefined) return send(reply, 200, confirmSignInPage(key));
     const { account } = held.session.proof;
     if (account.id === passkey.accountId) return say(reply, 403, ...somebodyElse);
@@ -146,7 +148,7 @@ export function addPasskeyRoutes(scope: FastifyInstance, parts: Parts): void {
   });
   const decide = async (request: ByKey, reply: FastifyReply, isTheirs: boolean) => {
     const { key } = request.params;
-    const held = visits.current(request, `${confirming}${key}`);
+    const held = await visits.current(request, `${confirming}${key}`);
     const again = { path: `/step-up/confirm/${key}`, label: 'Open it again' };
     if (held === undefined) return say(reply, 401, 'Sign in again', 'You are not signed in any more.', again);
     const sent = answerForm.safeParse(request.body);

@@ -168,6 +168,45 @@ describe('a passkey', () => {
     expect((await stage.browser().open(confirm)).response.status).toBe(410);
   });
 
+  it('proves nothing once it is ended: not what was approved by it, not who is signed in by it, not anew', async () => {
+    const link = await ready();
+    const visit = await used(link.url);
+    const prompt = await visit.by.open(link.url);
+    await visit.by.post(`${link.url}/approve`, { token: field(prompt.text, 'token'), number: link.number });
+    expect(await stage.approvalOf()).toMatchObject({ by: 'ada' });
+    const next = await stage.opened(stage.asking({ run: { id: '10', attempt: 1 } }));
+    const { by } = await used(next.url);
+    const page = await by.open(next.url);
+    expect(page.text).toContain('ada');
+
+    const { rows } = await database.db.pool.query<{ id: string }>('SELECT id FROM access_passkeys');
+    await database
+      .as('cli')
+      .pool.query(`INSERT INTO access_proof_ends (proof, by, reason, at) VALUES ($1, '{}', 'lost', now())`, [
+        rows[0]!.id,
+      ]);
+    expect(await stage.approvalOf()).toBeUndefined();
+    const answer = { token: field(page.text, 'token'), number: next.number };
+    expect((await by.post(`${next.url}/approve`, answer)).response.status).toBe(401);
+    expect((await by.open(next.url)).text).not.toContain('acme/api');
+    expect(await sent(by, `${next.url}/passkey/make/options`, {})).toMatchObject({ status: 401 });
+    expect(await used(next.url)).toMatchObject({ status: 403, body: { error: { reason: 'passkey-refused' } } });
+    // Nor is it confirmed, or made, a second time.
+    expect(await made(next.url)).toMatchObject({ status: 403 });
+    expect(await stage.approvalOf(stage.asking({ run: { id: '10', attempt: 1 } }))).toBeUndefined();
+  });
+
+  it('that was ended still has said that a run was not theirs', async () => {
+    const link = await ready();
+    const { by } = await used(link.url);
+    const page = await by.open(link.url);
+    await by.post(`${link.url}/refuse`, { token: field(page.text, 'token') });
+    await database.db.pool.query(
+      `INSERT INTO access_proof_ends (proof, by, reason, at) SELECT id, '{}', 'lost', now() FROM access_passkeys`,
+    );
+    expect(await stage.approvalOf()).toEqual({ refusedBy: 'ada' });
+  });
+
   it('is told of as another one where its account has one already', async () => {
     await ready();
     key = createSoftwarePasskey({ origin: publicUrl, rpId: 'access.acme.example' });

@@ -27,7 +27,7 @@ export function createStepUpRoutes(parts: RouteParts): (app: FastifyInstance) =>
   async function show(request: ById, reply: FastifyReply) {
     const stepUp = await openOne(request.params.id);
     if (stepUp === undefined) return say(reply, 410, ...gone);
-    const held = visits.current(request, stepUp.id);
+    const held = await visits.current(request, stepUp.id);
     if (held === undefined) return send(reply, 200, signInPage(stepUp.id));
     return showPrompt(reply, 200, stepUp, held);
   }
@@ -58,7 +58,7 @@ export function createStepUpRoutes(parts: RouteParts): (app: FastifyInstance) =>
       return say(reply, 403, 'Who are you at GitHub?', what);
     }
     const { isPhishingResistant, provedAtMs } = signedIn;
-    const proof: Proof = { account, method: 'oidc', isPhishingResistant, provedAtMs };
+    const proof: Proof = { account, method: 'oidc', isPhishingResistant, provedAtMs, restsOn: null };
     if (state.of.startsWith(confirming)) {
       visits.begin(reply, { of: state.of, proof });
       return redirect(reply, `/step-up/confirm/${state.of.slice(confirming.length)}`);
@@ -85,7 +85,7 @@ export function createStepUpRoutes(parts: RouteParts): (app: FastifyInstance) =>
   async function answer(request: ById, reply: FastifyReply, is: Answer['is']) {
     const stepUp = await openOne(request.params.id);
     if (stepUp === undefined) return say(reply, 410, ...gone);
-    const held = visits.current(request, stepUp.id);
+    const held = await visits.current(request, stepUp.id);
     const again = { path: `/step-up/${stepUp.id}`, label: 'Open it again' };
     if (held === undefined)
       return say(reply, 401, 'Sign in again', 'You are not signed in for this run, or not any more.', again);

@@ -44,7 +44,18 @@ export type Session = { of: string; proof: Proof };
 const sessionMs = 5 * 60_000;
 
 /** What browsers keep for the pages, by kind. */
-export function createVisits({ sealer, nowMs, isSecure }: { sealer: Sealer; nowMs: () => number; isSecure: boolean }) {
+export function createVisits({
+  sealer,
+  nowMs,
+  isSecure,
+  isProof,
+}: {
+  sealer: Sealer;
+  nowMs: () => number;
+  isSecure: boolean;
+  /** Whether what somebody signed in by still proves who they are. */
+  isProof: (proof: Proof) => Promise<boolean>;
+}) {
   const set = (reply: FastifyReply, name: string, value: string, maxAgeS: number) => {
     const former = [reply.getHeader('set-cookie') ?? []].flat().map(String);
     reply.removeHeader('set-cookie');
@@ -65,10 +76,11 @@ export function createVisits({ sealer, nowMs, isSecure }: { sealer: Sealer; nowM
       set(reply, 'session', sealer.seal('session', session, nowMs() + sessionMs), sessionMs / 1000);
     },
     /** Who is signed in for exactly `of`. `formToken`: for the forms that they are shown. */
-    current(request: FastifyRequest, of: string): { session: Session; formToken: string } | undefined {
+    async current(request: FastifyRequest, of: string): Promise<{ session: Session; formToken: string } | undefined> {
       const text = readCookie(request.headers.cookie, 'session', isSecure);
       const session = sealer.open('session', text, nowMs()) as Session | undefined;
-      return session?.of === of ? { session, formToken: sealer.formToken(text!) } : undefined;
+      if (session?.of !== of || !(await isProof(session.proof))) return undefined;
+      return { session, formToken: sealer.formToken(text!) };
     },
   };
 }

@@ -10,7 +10,7 @@ import { createPasskeys } from './step-up-passkey.ts';
 import { createStepUpRoutes } from './step-up-routes.ts';
 import { createSealer, createVisits } from './step-up-session.ts';
 import { createSignIn } from './step-up-sign-in.ts';
-import { openPrompt, readApproval, readLastSha, type ShownRun, type StandsFor } from './store/approvals.ts';
+import { isProof, openPrompt, readApproval, readLastSha, type ShownRun, type StandsFor } from './store/approvals.ts';
 
 /** A job that a policy wants somebody to stand for. `instance`: host of its GitHub; `run`: key of its attempt (keys.ts). */
 export type ToStandFor = {
@@ -52,7 +52,10 @@ export function createStepUps(parts: StepUpParts): StepUps {
   const nowMs = () => clock.nowMs();
   const publicUrl = new URL(settings.publicUrl);
   const isSecure = publicUrl.protocol === 'https:';
-  const visits = createVisits({ sealer: createSealer(sealingKeys), nowMs, isSecure });
+  const visits = createVisits({
+    ...{ sealer: createSealer(sealingKeys), nowMs, isSecure },
+    isProof: (proof) => isProof(db, proof),
+  });
   const passkeys = createPasskeys({ db, publicUrl, nowMs });
   const signIn = createSignIn(settings, {
     fetch: fetchAt([settings.oidc.issuer, ...settings.oidc.alsoAt], openOutbound),

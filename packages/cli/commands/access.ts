@@ -8,6 +8,7 @@ import { createWorkspaces } from '@tripline/sources/workspace';
 import { type ExplainedJob, explainRun } from '../access/explain-run.ts';
 import { listGrants, revokeGrants } from '../access/grants.ts';
 import { importTrusts } from '../access/import-trusts.ts';
+import { passkeys } from '../access/passkeys.ts';
 import { pinNames } from '../access/pin-names.ts';
 import { difference, lintFile, none, testFile, who } from '../access/policies.ts';
 import { hasUsualFile, readVersion, usualFile } from '../access/read-files.ts';
@@ -58,7 +59,7 @@ const options = {
   },
   live: {
     type: 'boolean',
-    doc: 'with grants: only what its provider has not said to be dead; with requests: only what is not over',
+    doc: 'with grants: only what its provider has not said to be dead; with requests: only what is not over; with passkeys: only those that count or wait',
   },
   for: { type: 'string', value: 'time', doc: 'with request: how long, from when it is given: 30m, 1h' },
   account: {
@@ -69,7 +70,7 @@ const options = {
   reason: {
     type: 'string',
     value: 'text',
-    doc: 'with revoke and request: why, for those who ask later; kept in the audit trail',
+    doc: 'with revoke, request and passkeys end: why, for those who ask later; kept in the audit trail',
   },
   caller: {
     type: 'string',
@@ -109,6 +110,7 @@ const verbs = [
   'request',
   'requests',
   'end',
+  'passkeys',
 ] as const;
 type Values = {
   file?: string | undefined;
@@ -146,6 +148,8 @@ export const access: Command = {
     'access request <owner/name> <read | triage | write | maintain | admin> --for <time> --reason <text> [--account <login>]',
     'access requests [--live] [--json]',
     'access end <request>',
+    'access passkeys [--live] [--json]',
+    'access passkeys end <passkey> --reason <text>',
   ],
   details:
     'Nothing is given to a job by these. `lint` names what is wrong with a file of policies, `test` decides its tests. ' +
@@ -161,7 +165,8 @@ export const access: Command = {
     '`verify` reads the id token of a CI job from standard input and says which job it proves, or why it proves none, as configured under `identity`: it is checked against the keys of its issuer, which are fetched, and goes nowhere itself. ' +
     '`grants` lists what the broker gave to jobs, and what became of it; `revoke` ends it before its job does, which a broker that runs carries out at once. ' +
     '`request` asks for a right of a person on a repository for minutes, which policies allow under `people`; somebody else approves it on the page that `requests` names, with a second factor and the number beside it. ' +
-    'It is taken back by itself, or by `end` before; then they have what they had before.',
+    'It is taken back by itself, or by `end` before; then they have what they had before. ' +
+    '`passkeys` lists by which passkeys people prove who they are, who confirmed each, and when it was used last; `passkeys end` ends one, and what was approved by it counts no more.',
   options,
   async run(args, io) {
     const { values, positionals } = readArguments(args, options, { atMost: 20 });
@@ -196,6 +201,8 @@ export const access: Command = {
         return listRequests({ live: values.live === true, json: values.json === true }, io);
       case 'end':
         return endRight(words, io);
+      case 'passkeys':
+        return passkeys(words, { live: values.live === true, json: values.json === true, reason: values.reason }, io);
       case 'try':
         none(words);
         return tryBroker({ json: values.json === true, keep: values.keep === true }, io);

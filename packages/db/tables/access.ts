@@ -88,6 +88,7 @@ export type AccessTables = {
     proved_at: Date | null;
     method: 'oidc' | 'passkey' | null;
     phishing_resistant: boolean | null;
+    rests_on: string | null;
   };
   access_passkeys: {
     id: string;
@@ -104,6 +105,7 @@ export type AccessTables = {
     last_used_at: Date | null;
     ended_at: Date | null;
   };
+  access_proof_ends: { proof: string; by: ColumnType<unknown, string, string>; reason: string; at: Date };
   access_requests: {
     id: string;
     workspace: string;

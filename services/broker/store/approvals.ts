@@ -5,6 +5,7 @@ import type { Asked } from '@tripline/access/who-stands';
 import type { Db } from '@tripline/db/database';
 import { inTransaction } from '@tripline/db/transaction';
 import type { PoolClient } from 'pg';
+import { passkeyCounts } from './passkeys.ts';
 
 /** For what somebody stands: this run, attempt, commit, environment and policy, and for nothing else. */
 export type StandsFor = {
@@ -58,6 +59,8 @@ export type Proof = {
   method: 'oidc' | 'passkey';
   isPhishingResistant: boolean;
   provedAtMs: number;
+  /** The passkey's id; null where the OpenID provider and the settings say who it is. */
+  restsOn: string | null;
 };
 
 export type StepUp = {
@@ -71,6 +74,15 @@ export type StepUp = {
   askedAt: Date;
   expiresAt: Date;
 };
+
+/**
+ * SQL: what `restsOn` of somebody who proved it by `method` names still proves who they are. Of a passkey that a former version
+ * did not name nothing is known, so it proves nothing.
+ */
+const proves = (method: string, restsOn: string): string =>
+  `(CASE WHEN ${restsOn} IS NULL THEN ${method} = 'oidc' ELSE ${passkeyCounts(restsOn)} END)`;
+/** SQL: an answer that counts. Who said that it was not they is believed, whatever became of their passkey. */
+const counts = `(state = 'refused' OR (state = 'approved' AND ${proves('method', 'rests_on')}))`;
 
 /** How long somebody has to answer. */
 export const promptMs = 15 * 60_000;
@@ -125,10 +137,10 @@ export async function readRequestAnswer(
   db: Db,
   workspace: string,
   shown: ShownRequest,
-): Promise<({ is: 'approved' | 'refused' } & Omit<Proof, 'provedAtMs'>) | undefined> {
-  const { rows } = await db.pool.query<{ is: 'approved' | 'refused' } & Omit<Proof, 'provedAtMs'>>(
+): Promise<({ is: 'approved' | 'refused' } & Omit<Proof, 'provedAtMs' | 'restsOn'>) | undefined> {
+  const { rows } = await db.pool.query<{ is: 'approved' | 'refused' } & Omit<Proof, 'provedAtMs' | 'restsOn'>>(
     `SELECT state AS is, answered_by AS account, method, phishing_resistant AS "isPhishingResistant"
-     FROM access_step_ups WHERE binding = $1 AND state IN ('approved', 'refused')
+     FROM access_step_ups WHERE binding = $1 AND ${counts}
      ORDER BY state = 'refused' DESC, answered_at DESC, id LIMIT 1`,
     [bindingOfRequest(workspace, shown)],
   );
@@ -202,14 +214,26 @@ export async function answerPrompt(
     await record(stepUp);
     await client.query(
       `UPDATE access_step_ups SET state = $2, answered_by = $3, answered_at = $4, proved_at = $5, method = $6,
-         phishing_resistant = $7 WHERE id = $1`,
+         phishing_resistant = $7, rests_on = $8 WHERE id = $1`,
       [
         ...[id, answer.is, JSON.stringify(by.account), new Date(nowMs), new Date(by.provedAtMs), by.method],
-        by.isPhishingResistant,
+        ...[by.isPhishingResistant, by.restsOn],
       ],
     );
     return 'taken';
   });
+}
+
+/** Whether what somebody signed in by still proves who they are: they may have been signed in for minutes. */
+export async function isProof(
+  { pool }: Pick<Db, 'pool'>,
+  { method, restsOn }: Pick<Proof, 'method' | 'restsOn'>,
+): Promise<boolean> {
+  const { rows } = await pool.query<{ is: boolean }>(`SELECT ${proves('$1::text', '$2::text')} AS is`, [
+    method,
+    restsOn,
+  ]);
+  return rows[0]!.is;
 }
 
 async function countWrong(client: PoolClient, { id, wrongNumbers }: StepUp): Promise<Answered> {
@@ -230,7 +254,7 @@ export async function readApproval(db: Db, of: StandsFor, nowMs: number): Promis
     isPhishingResistant: boolean;
   }>(
     `SELECT state, answered_by AS by, proved_at AS "provedAt", phishing_resistant AS "isPhishingResistant"
-     FROM access_step_ups WHERE binding = $1 AND state IN ('approved', 'refused') ORDER BY answered_at DESC, id`,
+     FROM access_step_ups WHERE binding = $1 AND ${counts} ORDER BY answered_at DESC, id`,
     [bindingOf(of)],
   );
   const refused = rows.find(({ state }) => state === 'refused');
@@ -256,4 +280,12 @@ export async function readLastSha(
   );
   const last = rows[0]?.sha ?? null;
   return last === sha ? null : last;
+}
+
+/** Prompts are kept for so long: no run lasts longer, so that no job asks again for one that is forgotten. */
+export const promptKeptMs = 40 * 24 * 3_600_000;
+
+/** Deletes prompts that were asked before a time. */
+export async function forgetPrompts({ pool }: Pick<Db, 'pool'>, beforeMs: number): Promise<void> {
+  await pool.query('DELETE FROM access_step_ups WHERE asked_at < $1', [new Date(beforeMs)]);
 }

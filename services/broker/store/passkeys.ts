@@ -21,6 +21,13 @@ export type Passkey = {
   madeAt: Date;
 };
 
+/** SQL: `passkey`, an alias of access_passkeys, is ended neither by whoever denied it nor by the command line. */
+const stands = (passkey: string): string =>
+  `(${passkey}.ended_at IS NULL AND NOT EXISTS (SELECT FROM access_proof_ends e WHERE e.proof = ${passkey}.id))`;
+/** SQL: the passkey whose id `id` is counts. */
+export const passkeyCounts = (id: string): string =>
+  `EXISTS (SELECT FROM access_passkeys p WHERE p.id = ${id} AND p.confirmed_at IS NOT NULL AND ${stands('p')})`;
+
 /** How long one waits for its confirmation. */
 export const confirmMs = 86_400_000;
 /** Passkeys of one account that count or wait. */
@@ -32,7 +39,7 @@ export async function keepPasskey(db: Db, of: NewPasskey, nowMs: number): Promis
   const { rowCount } = await db.pool.query(
     `INSERT INTO access_passkeys (id, workspace, confirm_key, instance, account_id, account_name, public_key, counter, made_at)
      SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9
-     WHERE (SELECT count(*) FROM access_passkeys WHERE instance = $4 AND account_id = $5 AND ended_at IS NULL
+     WHERE (SELECT count(*) FROM access_passkeys p WHERE instance = $4 AND account_id = $5 AND ${stands('p')}
               AND (confirmed_at IS NOT NULL OR made_at > $10)) < $11
      ON CONFLICT DO NOTHING`,
     [
@@ -49,7 +56,7 @@ const columns = `id, workspace, instance, account_id AS "accountId", account_nam
 /** Ids of an account's passkeys, so that the same is not made twice. */
 export async function listPasskeys(db: Db, { instance, account }: Owner): Promise<string[]> {
   const { rows } = await db.pool.query<{ id: string }>(
-    'SELECT id FROM access_passkeys WHERE instance = $1 AND account_id = $2 AND ended_at IS NULL',
+    `SELECT id FROM access_passkeys p WHERE instance = $1 AND account_id = $2 AND ${stands('p')}`,
     [instance, account.id],
   );
   return rows.map(({ id }) => id);
@@ -58,8 +65,8 @@ export async function listPasskeys(db: Db, { instance, account }: Owner): Promis
 /** One that waits for its confirmation. */
 export async function readWaiting(db: Db, confirmKey: string, nowMs: number): Promise<Passkey | undefined> {
   const { rows } = await db.pool.query<Passkey>(
-    `SELECT ${columns} FROM access_passkeys
-     WHERE confirm_key = $1 AND confirmed_at IS NULL AND ended_at IS NULL AND made_at > $2`,
+    `SELECT ${columns} FROM access_passkeys p
+     WHERE confirm_key = $1 AND confirmed_at IS NULL AND ${stands('p')} AND made_at > $2`,
     [confirmKey, new Date(nowMs - confirmMs)],
   );
   return rows[0];
@@ -68,8 +75,8 @@ export async function readWaiting(db: Db, confirmKey: string, nowMs: number): Pr
 /** One that counts. */
 export async function readConfirmed(db: Db, id: string, instance: string): Promise<Passkey | undefined> {
   const { rows } = await db.pool.query<Passkey>(
-    `SELECT ${columns} FROM access_passkeys
-     WHERE id = $1 AND instance = $2 AND confirmed_at IS NOT NULL AND ended_at IS NULL`,
+    `SELECT ${columns} FROM access_passkeys p
+     WHERE id = $1 AND instance = $2 AND confirmed_at IS NOT NULL AND ${stands('p')}`,
     [id, instance],
   );
   return rows[0];
@@ -89,8 +96,8 @@ export async function noteUse(
     );
     if (spent.rowCount !== 1) return false;
     const { rowCount } = await client.query(
-      `UPDATE access_passkeys SET counter = $2, last_used_at = $3
-       WHERE id = $1 AND ended_at IS NULL AND (counter < $2 OR (counter = 0 AND $2 = 0))`,
+      `UPDATE access_passkeys p SET counter = $2, last_used_at = $3
+       WHERE id = $1 AND ${stands('p')} AND (counter < $2 OR (counter = 0 AND $2 = 0))`,
       [id, counter, new Date(nowMs)],
     );
     return rowCount === 1;
@@ -106,8 +113,8 @@ export async function decidePasskey(
 ): Promise<boolean> {
   return inTransaction(db, async (client) => {
     const { rows } = await client.query<Passkey>(
-      `SELECT ${columns} FROM access_passkeys
-       WHERE confirm_key = $1 AND confirmed_at IS NULL AND ended_at IS NULL AND made_at > $2 FOR UPDATE`,
+      `SELECT ${columns} FROM access_passkeys p
+       WHERE confirm_key = $1 AND confirmed_at IS NULL AND ${stands('p')} AND made_at > $2 FOR UPDATE`,
       [confirmKey, new Date(nowMs - confirmMs)],
     );
     const [passkey] = rows;
@@ -131,4 +138,18 @@ export async function decidePasskey(
     ]);
     return true;
   });
+}
+
+/** Deletes those that ended, or were never confirmed, before a time: nothing rests on them any more. */
+export async function forgetPasskeys({ pool }: Pick<Db, 'pool'>, beforeMs: number): Promise<void> {
+  const before = new Date(beforeMs);
+  await pool.query(
+    `DELETE FROM access_passkeys p WHERE ended_at < $1 OR (confirmed_at IS NULL AND made_at < $1)
+       OR EXISTS (SELECT FROM access_proof_ends e WHERE e.proof = p.id AND e.at < $1)`,
+    [before],
+  );
+  await pool.query(
+    `DELETE FROM access_proof_ends e WHERE at < $1 AND NOT EXISTS (SELECT FROM access_passkeys p WHERE p.id = e.proof)`,
+    [before],
+  );
 }
