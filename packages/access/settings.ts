@@ -1,5 +1,6 @@
 import { type EnvironmentSetting, httpUrl, secret, secretList } from '@tripline/runtime/setting';
 import { z } from 'zod';
+import { mount, oneLogin, saysOneLogin, vaultConnection } from './vault-connection.ts';
 
 const repository = z.string().regex(/^[\w.-]{1,100}\/[\w.-]{1,100}$/, 'say it as owner/name');
 
@@ -47,18 +48,44 @@ export const listByTier = <Entry extends z.ZodType<OfTiers>>(entry: Entry) =>
     });
   });
 
-const app = z.strictObject({
-  id: z.coerce.string().regex(/^\d+$/, 'must be the numeric App ID').describe('Id of the App.'),
-  privateKey: secret.describe("The App's private key, PEM."),
-  tiers: tiers.describe('Tiers whose credentials it mints; absent: those that no other App names.'),
-  slug: z
-    .string()
-    .regex(/^[a-z0-9][a-z0-9-]{0,99}$/, 'say it as in the address of its page, github.com/apps/<slug>')
+const transit = z
+  .strictObject({
+    ...vaultConnection,
+    mount: mount.default('transit').describe('Where the transit engine is mounted.'),
+    key: z
+      .string()
+      .regex(/^[\w.-]{1,200}$/, 'say its name')
+      .describe('Name of the key there: RSA, imported from what GitHub gave.'),
+  })
+  .refine(saysOneLogin, oneLogin);
+
+/** Who signs as an App: its key as a file, or a key that OpenBao or Vault keeps. */
+const appKey = {
+  privateKey: secret.optional().describe("The App's private key, PEM."),
+  transit: transit
     .optional()
     .describe(
-      'Its name in the address of its page, `github.com/apps/<slug>`, by which the audit log tells its acts. Absent: nothing finds that somebody else mints with its key.',
+      'Or the key of OpenBao’s or Vault’s transit engine that signs for it, so that the broker’s host has none.',
     ),
-});
+};
+export type AppKeySettings = z.output<z.ZodObject<typeof appKey>>;
+const saysOneKey = ({ privateKey, transit }: AppKeySettings) => (privateKey === undefined) !== (transit === undefined);
+const oneKey = 'say one of privateKey and transit: what signs as the App';
+
+const app = z
+  .strictObject({
+    id: z.coerce.string().regex(/^\d+$/, 'must be the numeric App ID').describe('Id of the App.'),
+    ...appKey,
+    tiers: tiers.describe('Tiers whose credentials it mints; absent: those that no other App names.'),
+    slug: z
+      .string()
+      .regex(/^[a-z0-9][a-z0-9-]{0,99}$/, 'say it as in the address of its page, github.com/apps/<slug>')
+      .optional()
+      .describe(
+        'Its name in the address of its page, `github.com/apps/<slug>`, by which the audit log tells its acts. Absent: nothing finds that somebody else mints with its key.',
+      ),
+  })
+  .refine(saysOneKey, oneKey);
 
 const words = z.array(z.string().min(1).max(200)).max(20).default([]);
 const levels = (what: string) =>
@@ -167,8 +194,9 @@ export const brokerSettings = z.strictObject({
   peopleApp: z
     .strictObject({
       id: z.coerce.string().regex(/^\d+$/, 'must be the numeric App ID').describe('Id of the App.'),
-      privateKey: secret.describe("The App's private key, PEM."),
+      ...appKey,
     })
+    .refine(saysOneKey, oneKey)
     .optional()
     .describe(
       'GitHub App that gives people rights on repositories for minutes (Administration: write), another one than those of jobs; name it in `accessApps` of the rule `privilege-grant-outside-job`. Absent: people get nothing.',

@@ -1,5 +1,6 @@
 import type { Config } from '@tripline/config/config';
 import type { Db } from '@tripline/db/database';
+import { openAppKey } from '@tripline/integrations/github/app-key';
 import { createGitHubGate } from '@tripline/integrations/github/gate';
 import { instanceOf } from '@tripline/integrations/github/instance';
 import type { Clock } from '@tripline/runtime/clock';
@@ -32,7 +33,10 @@ export function startGating(
 ): { close: () => Promise<void> } {
   const { github, broker } = config;
   const all = [...broker.apps, ...(github.app === undefined ? [] : [github.app])];
-  const apps = all.map(({ id, privateKey }) => ({ apiUrl: github.apiUrl, id, privateKey, timeoutMs }));
+  const apps = all.map((app) => {
+    const { key } = openAppKey(app, { clock, timeoutMs });
+    return { apiUrl: github.apiUrl, id: app.id, timeoutMs, ...key };
+  });
   const onLeftAlive = (reason: string) =>
     logger.error({ reason }, 'revoking a token of the gate failed; it expires within an hour');
   return startGate({

@@ -1,6 +1,7 @@
 import type { Config } from '@tripline/config/config';
 import type { Db } from '@tripline/db/database';
 import { isRemediationStopped } from '@tripline/incidents/kill-switch';
+import { openAppKey } from '@tripline/integrations/github/app-key';
 import { createCollaborators } from '@tripline/integrations/github/collaborators';
 import { instanceOf } from '@tripline/integrations/github/instance';
 import type { Clock } from '@tripline/runtime/clock';
@@ -31,7 +32,7 @@ export async function startRequesting(
   return startRequests({
     ...{ db, clock, logger, policies, instance: instanceOf(github.apiUrl) },
     collaborators: createCollaborators(
-      { apiUrl: github.apiUrl, ...broker.peopleApp },
+      { apiUrl: github.apiUrl, id: broker.peopleApp.id, ...openAppKey(broker.peopleApp, { clock }).key },
       { nowMs: clock.nowMs, onLeftAlive },
     ),
     isStopped: () => isRemediationStopped(db),

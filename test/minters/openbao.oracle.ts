@@ -1,7 +1,9 @@
+import { constants, createCipheriv, createVerify, generateKeyPairSync, publicEncrypt, randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Client } from 'pg';
-import { afterAll, beforeAll, inject } from 'vitest';
+import { afterAll, beforeAll, expect, inject, test } from 'vitest';
+import { type CreateAppJwt, openAppKey } from '../../packages/integrations/github/app-key.ts';
 import { createVaultMinter } from '../../packages/integrations/vault/mint.ts';
 import { createVaultSession } from '../../packages/integrations/vault/session.ts';
 import { checkMinter, type MinterContract } from '../../packages/testing/minter.conformance.ts';
@@ -41,6 +43,36 @@ beforeAll(async () => {
     .client_token;
 });
 afterAll(() => bao?.close());
+
+test('OpenBao signs as an App with a key that is imported as the page says, by a right to nothing else', async () => {
+  const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+  const der = privateKey.export({ type: 'pkcs8', format: 'der' });
+  await bao.asRoot('POST', 'sys/mounts/transit', { type: 'transit' });
+  const { data } = await bao.asRoot('GET', 'transit/wrapping_key');
+  await bao.asRoot('POST', 'transit/keys/github-app/import', {
+    ...{ type: 'rsa-2048', hash_function: 'SHA256', ciphertext: wrapped(der, data.public_key) },
+  });
+  const right = /bao policy write tripline-app - <<< '([^']+)'/.exec(page)![1]!;
+  await bao.asRoot('PUT', 'sys/policies/acl/tripline-app', { policy: right });
+  const made = await bao.asRoot('POST', 'auth/token/create-orphan', { policies: ['tripline-app'] });
+  const transit = { url: bao.url, token: made.auth.client_token, mount: 'transit', key: 'github-app' };
+  const clock = { nowMs: () => Date.now(), pause: async () => {} };
+  const { key } = openAppKey({ transit }, { clock });
+  const { jwt } = await (key as { createJwt: CreateAppJwt }).createJwt('1234');
+  const [head, claims, signature] = jwt.split('.') as [string, string, string];
+  const verify = createVerify('RSA-SHA256').update(`${head}.${claims}`);
+  expect(verify.verify(publicKey, signature, 'base64url')).toBe(true);
+  const other = openAppKey({ transit: { ...transit, key: 'another' } }, { clock }).key;
+  await expect((other as { createJwt: CreateAppJwt }).createJwt('1234')).rejects.toThrow(/permission denied/);
+});
+
+/** As `bao transit import` wraps a key: AES-KWP by a key of its own, and that by RSA-OAEP. */
+function wrapped(key: Buffer, wrappingKey: string): string {
+  const ephemeral = randomBytes(32);
+  const cipher = createCipheriv('id-aes256-wrap-pad', ephemeral, Buffer.from('a65959a6', 'hex'));
+  const oaep = { key: wrappingKey, oaepHash: 'sha256', padding: constants.RSA_PKCS1_OAEP_PADDING };
+  return Buffer.concat([publicEncrypt(oaep, ephemeral), cipher.update(key), cipher.final()]).toString('base64');
+}
 
 async function endAll() {
   await bao.asRoot('PUT', 'sys/leases/revoke-prefix/database/creds/deploy-api', { sync: true });

@@ -1,4 +1,6 @@
 import { createAppAuth } from '@octokit/auth-app';
+import { NotSignedError } from '../vault/transit.ts';
+import type { AppKey } from './app-key.ts';
 import { outcomeOf, outcomeOfError } from './classify.ts';
 import {
   createGitHubClient,
@@ -25,10 +27,9 @@ export type TokenScope = {
 export type GitHubApp = {
   apiUrl: string;
   id: string;
-  privateKey: string;
   fetch?: typeof globalThis.fetch | undefined;
   timeoutMs?: number | undefined;
-};
+} & AppKey;
 
 /** GitHub issues no token for this scope. `outcome` says whether it may later. */
 export class NoTokenError extends Error {
@@ -40,7 +41,7 @@ export class NoTokenError extends Error {
   }
 }
 
-/** A client whose requests bear the App's own JWT, which lives for at most ten minutes. */
+/** A client whose requests bear the App's own JWT, which lives for at most ten minutes. @throws {NoTokenError} where nothing signs it */
 export async function appClient(app: GitHubApp): Promise<GitHubClient> {
   const token = await ownToken(app);
   return createGitHubClient({ ...connection(app), authorization: `bearer ${token}`, manner: 'once' });
@@ -53,7 +54,14 @@ const ownTokens = new WeakMap<GitHubApp, { token: string; expiresMs: number }>()
 async function ownToken(app: GitHubApp): Promise<string> {
   const former = ownTokens.get(app);
   if (former !== undefined && former.expiresMs - Date.now() > leftMs) return former.token;
-  const made = await createAppAuth({ appId: app.id, privateKey: app.privateKey })({ type: 'app' });
+  const key = 'createJwt' in app ? { createJwt: app.createJwt } : { privateKey: app.privateKey };
+  const made = await createAppAuth({ appId: app.id, ...key })({ type: 'app' }).catch((error: unknown) => {
+    if (error instanceof NotSignedError)
+      throw new NoTokenError({ kind: 'retry', reason: 'not-signed', message: error.message });
+    // What is thrown of a key may bear it.
+    const message = `The private key of App ${app.id} cannot sign: check privateKey in tripline.yaml`;
+    throw new NoTokenError({ kind: 'give-up', reason: 'unusable-key', message });
+  });
   ownTokens.set(app, { token: made.token, expiresMs: Date.parse(made.expiresAt) });
   return made.token;
 }

@@ -1,7 +1,7 @@
 import { credentialHash } from '@tripline/runtime/redact';
 import { z } from 'zod';
 import type { Outcome } from '../outcome.ts';
-import { appClient, type GitHubApp } from './app-token.ts';
+import { appClient, type GitHubApp, NoTokenError } from './app-token.ts';
 import { outcomeOf, outcomeOfError } from './classify.ts';
 import {
   createGitHubClient,
@@ -97,7 +97,14 @@ async function open(
       route: 'POST /app/installations/{installation_id}/access_tokens',
       parameters: { installation_id: installation, repository_ids: [Number(repositoryId)], permissions },
     };
-    const sent = await send(await appClient(app), request, nowMs);
+    let own: GitHubClient;
+    try {
+      own = await appClient(app);
+    } catch (error) {
+      if (!(error instanceof NoTokenError)) throw error;
+      return { result: 'refused', outcome: error.outcome };
+    }
+    const sent = await send(own, request, nowMs);
     if (sent.result === 'refused') {
       // Another App's installation is not there for this one.
       if (known === undefined && sent.status === 404) continue;

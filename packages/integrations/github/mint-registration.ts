@@ -1,6 +1,7 @@
 import type { BrokerSettings } from '@tripline/access/settings';
 import type { Look } from '@tripline/contracts/check';
 import { entryOfTier, type RegisteredMinter, tiersOf } from '../minter.ts';
+import type { AppKey } from './app-key.ts';
 
 type Needs = { github: { apiUrl: string }; broker: Pick<BrokerSettings, 'apps'> };
 
@@ -9,26 +10,34 @@ export const githubMinter = {
   kind: 'github',
   load: async () => {
     const { createGitHubMinter } = await import('./mint.ts');
-    return ({ github: { apiUrl }, broker: { apps } }, { clock, fetch, timeoutMs }) => {
-      const opened = apps.map(({ id, privateKey, tiers }) => ({
-        tiers,
-        minter: createGitHubMinter({ apiUrl, id, privateKey, fetch, timeoutMs }, { clock }),
-      }));
+    const { openAppKey } = await import('./app-key.ts');
+    return ({ github: { apiUrl }, broker: { apps } }, options) => {
+      const { clock, fetch, timeoutMs } = options;
+      const opened = apps.map((app) => {
+        const { key, keepAlive } = openAppKey(app, options);
+        const { id, tiers } = app;
+        const minter = createGitHubMinter({ apiUrl, id, fetch, timeoutMs, ...key }, { clock });
+        return { tiers, minter, keepAlive, look: lookAt({ ...app, key }, apiUrl) };
+      });
       return {
         of: (tier) => entryOfTier(opened, tier)?.minter,
-        looks: apps.map((app) => lookAt(app, apiUrl)),
+        looks: opened.map(({ look }) => look),
+        keepAlive: async (signal, onFault) => {
+          await Promise.all(opened.map(({ keepAlive }) => keepAlive?.(signal, onFault)));
+        },
       };
     };
   },
 } as const satisfies RegisteredMinter<'github', Needs>;
 
-function lookAt(app: Needs['broker']['apps'][number], apiUrl: string): Look {
-  const remedy = 'check id and privateKey in broker.apps, github.apiUrl, and this machine’s clock';
+function lookAt(app: Needs['broker']['apps'][number] & { key: AppKey }, apiUrl: string): Look {
+  const { id, key } = app;
+  const remedy = `check id and ${'privateKey' in key ? 'privateKey' : 'transit'} in broker.apps, github.apiUrl, and this machine’s clock`;
   return {
     ...{ name: `minter GitHub App ${app.id} (${tiersOf(app)})`, remedy },
     look: async () => {
       const { installedOn } = await import('./reader.ts');
-      const on = await installedOn({ apiUrl, app }, Date.now());
+      const on = await installedOn({ apiUrl, app: { id, ...key } }, Date.now());
       const unnamed = app.slug === undefined ? '; without its slug nothing finds who else mints with its key' : '';
       if (on.length > 0) return { state: 'ok', detail: `installed on ${on.join(', ')}${unnamed}` };
       const there = 'install it on chosen repositories of your organisation';

@@ -5,7 +5,7 @@ import { bounded } from '../bounded.ts';
 import type { MintAnswer, Minted, Minter, MintOrder, Revocable, Revoked } from '../minter.ts';
 import { createOutbound } from '../outbound.ts';
 import type { Check } from '../provider.ts';
-import { appClient, type GitHubApp } from './app-token.ts';
+import { appClient, type GitHubApp, NoTokenError } from './app-token.ts';
 import { outcomeOf } from './classify.ts';
 import {
   createGitHubClient,
@@ -54,8 +54,10 @@ export function createGitHubMinter(app: GitHubApp, { clock }: { clock: Clock }):
     let client: GitHubClient;
     try {
       client = await appClient(bearer);
-    } catch {
-      return refused('unusable-key', `The private key of App ${app.id} cannot sign: check privateKey in broker.apps`);
+    } catch (error) {
+      if (!(error instanceof NoTokenError)) throw error;
+      const { kind, reason, message } = error.outcome;
+      return { ...refused(reason, message), retry: kind === 'retry' };
     }
     const cached = installations.get(wanted.owner);
     let installation = cached ?? (await findInstallation(client, wanted.owner));
@@ -184,7 +186,7 @@ export function createGitHubMinter(app: GitHubApp, { clock }: { clock: Clock }):
     const message = `GitHub gives App ${app.id} no token: ${messageOf(answer)}`;
     const { status } = answer;
     if (status === 401) {
-      return refused('unauthorised', `${message}; check id and privateKey in broker.apps, and this machine’s clock`);
+      return refused('unauthorised', `${message}; check id and key in broker.apps, and this machine’s clock`);
     }
     if (status === 422 && wanted !== undefined) {
       const asked = Object.entries(wanted.permissions).map(([name, level]) => `${name}: ${level}`);

@@ -1,4 +1,5 @@
 import type { Outcome } from '../outcome.ts';
+import type { AppKey } from './app-key.ts';
 import { appClient, type GitHubApp, grantedOn, NoTokenError, type TokenScope, withAppToken } from './app-token.ts';
 import { outcomeOf } from './classify.ts';
 import { createGitHubClient, type GitHubClient, GitHubRefusedError, NoAnswerError } from './client.ts';
@@ -6,7 +7,7 @@ import { createGitHubClient, type GitHubClient, GitHubRefusedError, NoAnswerErro
 /** Credentials for reading at GitHub: the App's, or else a read-only token. */
 export type GitHubAccess = {
   apiUrl: string;
-  app?: { id: string; privateKey: string } | undefined;
+  app?: ({ id: string } & AppKey) | undefined;
   token?: string | undefined;
   fetch?: typeof globalThis.fetch | undefined;
   timeoutMs?: number | undefined;

@@ -1,44 +1,13 @@
 import { listByTier, tiers } from '@tripline/access/settings';
-import { httpUrl, secret } from '@tripline/runtime/setting';
+import { oneLogin, saysOneLogin, vaultConnection } from '@tripline/access/vault-connection';
 import { z } from 'zod';
-
-const mount = z.string().regex(/^[\w-]{1,100}(?:\/[\w-]{1,100}){0,5}$/, 'say its path, as approle');
 
 const vault = z
   .strictObject({
     tiers: tiers.describe('Tiers whose credentials it mints; absent: those that no other entry names.'),
-    url: httpUrl.describe('Address of OpenBao or Vault, without /v1.'),
-    namespace: z
-      .string()
-      .regex(/^[\w./-]{1,200}$/, 'say its path')
-      .optional()
-      .describe('Its namespace, where it has any.'),
-    token: secret.optional().describe('A periodic token of the broker’s own, which it renews.'),
-    appRole: z
-      .strictObject({
-        mount: mount.default('approle').describe('Where the method is mounted, below auth/.'),
-        roleId: z.string().min(1).max(200).describe('Id of the role.'),
-        secretId: secret.describe('Its secret id.'),
-      })
-      .optional()
-      .describe('Or the AppRole by which the broker logs in.'),
-    jwt: z
-      .strictObject({
-        mount: mount.default('kubernetes').describe('Where the method is mounted, below auth/: kubernetes or jwt.'),
-        role: z.string().min(1).max(200).describe('Role to log in as.'),
-        file: z
-          .string()
-          .min(1)
-          .default('/var/run/secrets/kubernetes.io/serviceaccount/token')
-          .describe('File of the token, read at each login.'),
-      })
-      .optional()
-      .describe('Or the token of the machine by which it logs in.'),
+    ...vaultConnection,
   })
-  .refine(
-    ({ token, appRole, jwt }) => [token, appRole, jwt].filter((one) => one !== undefined).length === 1,
-    'say one of token, appRole and jwt: by what the broker is known there',
-  );
+  .refine(saysOneLogin, oneLogin);
 
 /** `broker.vault` of tripline.yaml. */
 export const vaultSettings = listByTier(vault)
