@@ -98,7 +98,8 @@ export function createSignIn(
 
 async function discover({ issuer, clientId, clientSecret }: StepUpSettings['oidc'], fetch: typeof globalThis.fetch) {
   const isPlain = new URL(issuer).protocol === 'http:';
-  const execute = isPlain ? [openid.allowInsecureRequests] : [];
+  // A signature is checked although TLS says who sent the token: a proxy before the provider sends no token of its own.
+  const execute = [openid.enableNonRepudiationChecks, ...(isPlain ? [openid.allowInsecureRequests] : [])];
   const options = { execute, timeout: answerS, [openid.customFetch]: fetch as openid.CustomFetch };
   const found = await openid.discovery(new URL(issuer), clientId, undefined, openid.None(), options);
   const server = found.serverMetadata();
@@ -154,7 +155,7 @@ function refusalOf(error: unknown): Error {
     return new SignInRefusedError('sign-in-failed', `The provider refused the sign-in: ${error.error}. Begin again.`);
   if (error instanceof openid.ClientError && error.code?.startsWith('OAUTH_') === true) {
     const code = error.code;
-    if (/INVALID_RESPONSE|JWT_|TIMESTAMP/.test(code))
+    if (/INVALID_RESPONSE|JWT_|TIMESTAMP|KEY_SELECTION/.test(code))
       return new SignInRefusedError(
         'sign-in-not-proved',
         `What the provider sent proves nothing (${code}). Begin again.`,

@@ -14,7 +14,7 @@ const publicUrl = 'https://access.acme.example';
 const clientAt = (url: string) => ({
   ...{ id: 'tripline', secret: 'a-secret-of-the-client', redirectUri: `${url}/step-up/callback` },
 });
-const client = clientAt(publicUrl);
+export const client = clientAt(publicUrl);
 const file = readPolicies(examplePolicies);
 const lock = readLock(exampleLock);
 const policy = file.policies['deploy-api']!;
@@ -22,6 +22,7 @@ const sha = '41ab'.repeat(10);
 
 export const startProvider = (url = publicUrl) => startOpenIdProvider(clientAt(url));
 export type Provider = Awaited<ReturnType<typeof startProvider>>;
+type AnyProvider = Pick<Provider, 'issuer' | 'state'>;
 
 /** A hidden field of a form. */
 export const field = (text: string, name: string) => new RegExp(`name="${name}" value="([^"]*)"`).exec(text)?.[1] ?? '';
@@ -32,7 +33,7 @@ export const field = (text: string, name: string) => new RegExp(`name="${name}" 
  */
 export async function startStepUps(
   db: Db,
-  provider: Provider,
+  provider: AnyProvider,
   at: { publicUrl: string; port: number } = { publicUrl, port: 0 },
 ) {
   const state = { aheadMs: 0, isLogAway: false, isTooOften: false };
