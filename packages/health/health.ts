@@ -8,11 +8,13 @@ import { readPolls } from '@tripline/sources/polls';
 import { readDeliverySummaries, readUnknownOrganizations } from '@tripline/trail/delivery-summaries';
 import { readChannelTroubles } from './channel-troubles.ts';
 import { checkFeedSilences } from './feed-silences.ts';
+import { checkGate } from './gate.ts';
 import { checkGrants } from './grants.ts';
 import { readHooks } from './hooks.ts';
 import { readImports } from './imports.ts';
 import { checkPolls } from './polls.ts';
 import { readReloadFaults } from './reload-faults.ts';
+import { checkRights } from './rights.ts';
 import { readRuleFaults } from './rule-faults.ts';
 
 /** Failed attempts after which a job is reported: an outage of a minute is over by then. */
@@ -59,6 +61,8 @@ export async function checkHealth(
     policies,
     checkFeedSilences,
     checkGrants,
+    checkGate,
+    checkRights,
   ]) {
     try {
       found.push(...(await look(db, config)));

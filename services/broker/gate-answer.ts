@@ -11,7 +11,7 @@ import type { Clock } from '@tripline/runtime/clock';
 import type { Logger } from '@tripline/runtime/logger';
 import { appendEvents, brokerEvent, type EventParts } from './append-events.ts';
 import { commentOf } from './gate-comment.ts';
-import { type KnownAtGate, knownAtGate, runOf, toStandFor } from './gate-known.ts';
+import { type KnownAtGate, knownAtGate, runOf, type ToldAtGate, toStandFor } from './gate-known.ts';
 import type { GateMeasures } from './gate-measures.ts';
 import type { CurrentPolicies, PoliciesInForce } from './local-policies.ts';
 import type { StepUps } from './step-up.ts';
@@ -43,6 +43,8 @@ const personMs = 2 * 3_600_000;
 /** A word is not sent on a claim that is about to expire: somebody else may be about to speak. */
 const marginMs = 10_000;
 const longestPauseMs = 30_000;
+/** What GitHub refuses for good is asked again, since somebody may mend it, and ever more seldom. */
+const longestRefusedMs = 600_000;
 
 /** When to look again, and why where something is wrong. Undefined: nothing is owed any more. */
 type Later = { afterMs: number; fault?: string } | undefined;
@@ -79,7 +81,7 @@ async function settle(work: Work): Promise<Later> {
   const ageMs = ageOf(work);
   if (jobs.length === 0 && ageMs < quietMs) return { afterMs: 250 };
   if (question.commentedMs !== null && question.attempt !== null) {
-    const judged = await judge(work, inForce, jobs, question.attempt);
+    const judged = await judge(work, inForce, { jobs, attempt: question.attempt });
     if (judged.verdict === 'waiting' && isSaid(work, judged)) return wait(ageMs);
   }
   const { installation, repository, runId, environment } = question;
@@ -93,7 +95,7 @@ async function settle(work: Work): Promise<Later> {
 /** In a dry run nobody is asked or told anything: the log has what would have been said. */
 async function onlyTell(work: Work, inForce: PoliciesInForce, jobs: readonly LoggedJob[]): Promise<Later> {
   const attempt = Math.max(0, ...jobs.map(({ job }) => job.run.attempt));
-  const judged = await judge(work, inForce, jobs, attempt);
+  const judged = await judge(work, inForce, { jobs, attempt });
   if (judged.verdict === 'waiting' && judged.decision.decision !== 'pending') return wait(ageOf(work));
   await tell(work, inForce, judged, attempt === 0 ? null : attempt);
   await closeQuestion(work.parts.db, held(work), { state: 'over', atMs: work.parts.clock.nowMs() });
@@ -126,7 +128,7 @@ async function converse(work: Work, inForce: PoliciesInForce, access: GateAccess
   const { parts, question } = work;
   const run = await access.run();
   if (run.result === 'refused') return retry(work, run.outcome);
-  const { attempt, isOver, ownerId } = run.value;
+  const { attempt, isOver, ownerId, actor } = run.value;
   // Whoever may sign for one workspace names the repository of another: its own log tells of no such run, which would be a no.
   if (ownerId !== question.owner.id) return passOver(work, ownerId);
   const isOfFormer = question.attempt !== null && question.attempt !== attempt;
@@ -139,7 +141,8 @@ async function converse(work: Work, inForce: PoliciesInForce, access: GateAccess
     // GitHub may tell us a moment before its list does.
     return question.sentMs === null && ageOf(work) < listedMs ? wait(0) : letGo(work, inForce, attempt);
   }
-  const judged = await judge(work, inForce, await readKnownRun(parts.db, question.workspace, runOf(question)), attempt);
+  const jobs = await readKnownRun(parts.db, question.workspace, runOf(question));
+  const judged = await judge(work, inForce, { jobs, attempt, actor });
   return judged.verdict === 'waiting'
     ? sayWhy(work, inForce, { judged, attempt, access })
     : sayVerdict(work, inForce, { judged, attempt, access });
@@ -237,15 +240,10 @@ async function letGo(work: Work, inForce: PoliciesInForce, attempt: number): Pro
 
 type Judged = { verdict: 'granted' | 'denied' | 'waiting'; decision: GateDecision; known: KnownAtGate | undefined };
 
-async function judge(
-  work: Work,
-  inForce: PoliciesInForce,
-  jobs: readonly LoggedJob[],
-  attempt: number,
-): Promise<Judged> {
+async function judge(work: Work, inForce: PoliciesInForce, told: ToldAtGate): Promise<Judged> {
   const { parts, question } = work;
   const nowMs = parts.clock.nowMs();
-  const known = await knownAtGate(parts, question, { jobs, attempt }, inForce);
+  const known = await knownAtGate(parts, question, told, inForce);
   const decision =
     known === undefined ? decideUnheard(question, inForce) : decideAtGate(known.job, known.knownFor, inForce);
   const ageMs = nowMs - question.heardMs;
@@ -306,9 +304,10 @@ const wait = (ageMs: number): Later => ({ afterMs: ageMs < 60_000 ? 1000 : 5000 
 
 function retry({ question }: Work, outcome: Exclude<Outcome, { kind: 'done' }>): Later {
   const pauseMs = Math.min(500 * 2 ** Math.min(question.tries, 10), longestPauseMs);
-  const afterMs = outcome.kind === 'retry' ? (outcome.afterMs ?? pauseMs) : longestPauseMs;
+  const refusedMs = Math.min(longestPauseMs * 2 ** Math.min(question.tries - 1, 10), longestRefusedMs);
+  const afterMs = outcome.kind === 'retry' ? Math.min(outcome.afterMs ?? pauseMs, longestPauseMs * 2) : refusedMs;
   return {
-    afterMs: Math.min(afterMs, longestPauseMs * 2),
+    afterMs,
     fault: `${outcome.reason}: ${outcome.message ?? 'no answer'}`,
   };
 }

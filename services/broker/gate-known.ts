@@ -3,8 +3,9 @@ import type { Version } from '@tripline/access/diff';
 import type { Known } from '@tripline/access/known';
 import type { LoggedJob } from '@tripline/access/known-run';
 import { thingKey } from '@tripline/contracts/fact';
+import { isSameEntity } from '@tripline/contracts/finding';
 import type { Db } from '@tripline/db/database';
-import { runKeyIn } from '@tripline/facts/things';
+import { personOf, runKeyIn } from '@tripline/facts/things';
 import { readOpenAt } from '@tripline/incidents/open-at';
 import { keysOfJob } from './keys.ts';
 import { type StepUps, standsFor, type ToStandFor } from './step-up.ts';
@@ -29,14 +30,22 @@ export function toStandFor(
   return { workspace, run, instance, job, policyName: name, policy, lock };
 }
 
+/** `actor`: who set the run off at first, as GitHub says; absent where it was not asked yet. */
+export type ToldAtGate = {
+  jobs: readonly LoggedJob[];
+  attempt: number;
+  actor?: WaitingJob['actor'] | null | undefined;
+};
+
 /**
  * What is known of a job of one attempt that waits for the environment: the run's commit, ref, workflow and what was reviewed of
- * it, which all of its jobs share. Undefined where no job of it was told of.
+ * it, which all of its jobs share. It is of whoever set the run off at first, as its token will say, and an incident that names whoever ran
+ * it again counts as well. Undefined where no job of it was told of.
  */
 export async function knownAtGate(
   { db, stepUps }: { db: Db; stepUps?: Pick<StepUps, 'approvalFor'> | undefined },
   question: Question,
-  { jobs, attempt }: { jobs: readonly LoggedJob[]; attempt: number },
+  { jobs, attempt, actor: asSaid }: ToldAtGate,
   version: Version,
 ): Promise<KnownAtGate | undefined> {
   const ofAttempt = jobs.filter((one) => one.job.run.attempt === attempt);
@@ -44,9 +53,14 @@ export async function knownAtGate(
     environment?.toLowerCase() === question.environment.toLowerCase();
   const told = ofAttempt.find(isOwn) ?? ofAttempt[0];
   if (told === undefined) return undefined;
-  const job = waitingJob(question, told);
+  const first = jobs.find(({ job: { run } }) => run.attempt === 1);
+  const actor = asSaid ?? first?.job.actor ?? told.job.actor;
+  const job = waitingJob(question, told, actor);
   // The machine of another job, and that of one that waits, are not what it will run on.
-  const things = told.things.filter(({ kind }) => kind !== 'runner');
+  const ofRun = told.things.filter(({ kind }) => kind !== 'runner');
+  const setOffBy = personOf({ id: actor.id, login: actor.name }, runOf(question));
+  const isNamed = actor.id === '' || ofRun.some((one) => isSameEntity(one, setOffBy));
+  const things = isNamed ? ofRun : [...ofRun, setOffBy];
   const [incidents, behindMs] = await Promise.all([
     readOpenAt(db, question.workspace, things),
     readBehindMs(db, question.workspace),
@@ -66,9 +80,13 @@ export async function knownAtGate(
 }
 
 /** What its run's events tell of it; the rest is told by its token, later. */
-function waitingJob({ owner, repository, environment }: Question, { job }: LoggedJob): WaitingJob {
+function waitingJob(
+  { owner, repository, environment }: Question,
+  { job }: LoggedJob,
+  actor: WaitingJob['actor'],
+): WaitingJob {
   return {
-    ...{ ...job, cautions: [], owner, environment, checkRunId: null },
+    ...{ ...job, actor, cautions: [], owner, environment, checkRunId: null },
     // As the run's own events call it, with which the address of its workflow begins.
     repository: { id: repository.id, name: job.repository.name },
   };

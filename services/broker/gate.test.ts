@@ -127,6 +127,15 @@ const events = () =>
   }));
 
 describe('a deployment of a job of which all is known', () => {
+  test('is claimed in turn with those of other repositories, however many those are', async () => {
+    const many = Array.from({ length: 50 }, (_, nth) => question({ id: `m${nth}`, deploymentId: String(600 + nth) }));
+    await asked(...many);
+    nowMs += 1000;
+    await asked(question({ id: 'other', repository: { id: '75', name: 'acme/web' }, deploymentId: '700' }));
+    const claimed = await claimQuestions(db, { by: workerA, nowMs, forMs: 60_000 }, { fresh: 4, failing: 0 });
+    expect(claimed.map(({ id }) => id)).toContain('other');
+  });
+
   test('is answered with a token that the log names before it is used', async () => {
     await told();
     await asked();
@@ -316,6 +325,29 @@ describe('what is not known', () => {
     expect(github.words.at(-1)).toMatchObject({ state: 'rejected' });
   });
 
+  test('of a run that somebody ran again whoever set it off at first is asked, and an incident of either rejects it', async () => {
+    inForce = policies(examplePolicies);
+    const opened: ToStandFor[] = [];
+    parts.stepUps = {
+      open: async (of) => {
+        opened.push(of);
+        return { state: 'open', id: 'p1', url: 'https://access.acme.example/step-up/p1', number: '4711' };
+      },
+      approvalFor: async () => undefined,
+    };
+    github.attempt = 2;
+    const again = { run: { id: '9', attempt: 2 }, actor: { id: '7', name: 'mallory' } };
+    await told({ job: again });
+    await asked();
+    await answer();
+    expect(opened.map(({ job }) => job.actor)).toEqual([{ id: '3', name: 'ada' }]);
+    const ada = { kind: 'user' as const, id: 'ada', key: 'github:github.com:user:3' };
+    await recordFindings(owner, [{ ...someFinding('one', { person: 'ada' }), entities: [ada] }]);
+    await asked(question({ id: 'q2', deploymentId: '502' }));
+    await answer();
+    expect(github.words.at(-1)).toMatchObject({ state: 'rejected', comment: expect.stringContaining('**incident**') });
+  });
+
   test('nothing is answered without policies, or while the kill switch is on', async () => {
     await told();
     await asked();
@@ -456,7 +488,7 @@ describe('one verdict', () => {
   test('of two replicas, of which one is frozen with the question in hand', async () => {
     await told();
     await asked();
-    const [frozen] = await claimQuestions(db, { by: workerA, nowMs, forMs: 60_000 }, 1);
+    const [frozen] = await claimQuestions(db, { by: workerA, nowMs, forMs: 60_000 }, { fresh: 1, failing: 1 });
     expect(frozen).toBeDefined();
     // However far ahead the other's own clock is.
     nowMs += 600_000;
@@ -548,6 +580,30 @@ describe('GitHub', () => {
     await asked(question({ installation: '9999' }));
     await answer();
     expect(await rowOf()).toMatchObject({ last_fault: expect.stringContaining('no-app') });
+  });
+
+  test('refuses for good a hundred questions: a new one is answered at once, and theirs are asked ever more seldom', async () => {
+    const stuck = Array.from({ length: 100 }, (_, nth) =>
+      question({ id: `s${nth}`, installation: '12', deploymentId: String(600 + nth) }),
+    );
+    await told();
+    await asked(...stuck);
+    while ((await answer()) > 0) {
+      // Until all were tried once.
+    }
+    nowMs += 60_000;
+    await asked();
+    // A worker takes what fails, and what is new beside it.
+    expect(await answer()).toBe(9);
+    expect(github.words).toMatchObject([{ state: 'approved' }]);
+    while ((await answer()) > 0) {
+      // All twice.
+    }
+    const { rows } = await owner.pool.query(
+      `SELECT DISTINCT tries, extract(epoch FROM due_at)::float8 * 1000 - $1 AS pause FROM access_gates WHERE state = 'open'`,
+      [nowMs],
+    );
+    expect(rows).toEqual([{ tries: 2, pause: 60_000 }]);
   });
 
   test('is told nothing while the log is away', async () => {

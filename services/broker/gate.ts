@@ -9,8 +9,8 @@ import { workOnSignals } from './work-on-signals.ts';
 
 /** Longer than a conversation with GitHub takes: whoever died or is frozen loses its claims then. */
 export const claimMs = 60_000;
-/** Questions that are answered at once: they mostly wait for GitHub. */
-const concurrency = 16;
+/** Questions that are answered at once: they mostly wait for GitHub. What failed before takes no room from what is new. */
+const rooms = { fresh: 16, failing: 8 };
 /** New questions are signalled by NOTIFY; polling finds those that become due. */
 const pollMs = 250;
 /** GitHub itself ends what waits for thirty days. */
@@ -34,34 +34,36 @@ export function hearQuestions(client: ClientBase, events: readonly LoggedEvent[]
 export function startGate(parts: AnswerParts): Gate {
   const { db, clock } = parts;
   const by = randomUUID();
-  const inHand = new Set<Promise<void>>();
+  const inHand = new Map<Promise<void>, 'fresh' | 'failing'>();
   let sweptMs = 0;
   const working = workOnSignals(
     parts,
     { channel: gateChannel, pollMs, failing: 'reading what the gate was asked failed; retrying' },
     async () => {
-      await answerSome(concurrency - inHand.size);
+      await answerSome();
       const nowMs = clock.nowMs();
       if (nowMs - sweptMs < sweepEveryMs) return;
       await sweepGates(db, nowMs - keptMs);
       sweptMs = nowMs;
     },
   );
-  async function answerSome(room: number): Promise<void> {
-    if (room <= 0) return;
+  async function answerSome(): Promise<void> {
+    const room = { ...rooms };
+    for (const which of inHand.values()) room[which] -= 1;
+    if (room.fresh + room.failing === 0) return;
     const nowMs = clock.nowMs();
     for (const question of await claimQuestions(db, { by, nowMs, forMs: claimMs }, room)) {
       const answering: Promise<void> = answerSafely(parts, by, question).finally(() => {
         inHand.delete(answering);
         working.notify();
       });
-      inHand.add(answering);
+      inHand.set(answering, question.isFailing ? 'failing' : 'fresh');
     }
   }
   return {
     async close() {
       await working.close();
-      await Promise.all(inHand);
+      await Promise.all(inHand.keys());
     },
   };
 }
@@ -69,7 +71,7 @@ export function startGate(parts: AnswerParts): Gate {
 /** Answers all that is due now, once each. @returns how many those were. */
 export async function answerDue(parts: AnswerParts, by: string): Promise<number> {
   const nowMs = parts.clock.nowMs();
-  const due = await claimQuestions(parts.db, { by, nowMs, forMs: claimMs }, concurrency);
+  const due = await claimQuestions(parts.db, { by, nowMs, forMs: claimMs }, rooms);
   await Promise.all(due.map((question) => answerSafely(parts, by, question)));
   return due.length;
 }

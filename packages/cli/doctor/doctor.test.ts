@@ -293,7 +293,7 @@ describe('those who read the log', () => {
     read: async () => [{ appendedAtMs }] as StreamRecord[],
   };
   let appendedAtMs = Date.now();
-  const read = () => checkReaders(ends, fresh.db, 400);
+  const read = () => checkReaders(ends, fresh.db, undefined, 400);
   const move = (next: number) =>
     fresh.db.pool.query(
       `INSERT INTO positions (consumer, topic, partition, epoch, next) VALUES ('detector', 'tripline.events', 0, 1, $1)
@@ -319,7 +319,7 @@ describe('those who read the log', () => {
       { name: 'detector', state: 'broken' },
       { name: 'recorder', state: 'ok' },
     ]);
-    const reading = checkReaders(ends, fresh.db, 10_000);
+    const reading = checkReaders(ends, fresh.db, undefined, 10_000);
     await pause(100);
     await move(5);
     expect((await reading).map(({ state }) => state)).toEqual(['ok', 'ok']);
@@ -328,7 +328,7 @@ describe('those who read the log', () => {
   it('are shown to be behind while they read, and are broken once what waits has waited for a minute', async () => {
     const reading = async () => {
       await move(3);
-      const found = checkReaders(ends, fresh.db, 10_000);
+      const found = checkReaders(ends, fresh.db, undefined, 10_000);
       await pause(100);
       await move(4);
       return (await found)[0];

@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Config } from '@tripline/config/config';
 import type { Check } from '@tripline/contracts/check';
 import type { Db } from '@tripline/db/database';
-import { readProgress } from '@tripline/health/progress';
+import { type LogReader, readProgress } from '@tripline/health/progress';
 import { systemClock } from '@tripline/runtime/clock';
 import { findStandalone } from '@tripline/runtime/data-folder';
 import { createLogger } from '@tripline/runtime/logger';
@@ -22,7 +22,7 @@ export async function checkLog(config: Config, db: Db): Promise<Check[]> {
     const isBroken = checks.some(({ state }) => state === 'broken');
     // An embedded log is checked only while a process has it open.
     const runs = config.database.url !== undefined || findStandalone(config.dataDir) !== null;
-    return isBroken || !runs ? checks : [...checks, ...(await checkReaders(stream, db))];
+    return isBroken || !runs ? checks : [...checks, ...(await checkReaders(stream, db, readersOf(config)))];
   } finally {
     await stream.close();
   }
@@ -70,10 +70,17 @@ const lookEveryMs = 250;
 /** What is told within a second usually has waited too long by then. */
 const farBehindMs = 60_000;
 
+/** Who reads the log by these settings: without policies, and with nothing to give, the broker does not. */
+const readersOf = ({ broker }: Pick<Config, 'broker'>): LogReader[] => [
+  ...(['detector', 'recorder'] as const),
+  ...(broker.policy === undefined ? [] : (['broker'] as const)),
+];
+
 /** Whether the log's readers make progress: a reader that reads nothing for a while although events wait is stuck. */
 export async function checkReaders(
   stream: Pick<Stream, 'offsets' | 'read'>,
   db: Db,
+  readers: readonly LogReader[] = ['detector', 'recorder'],
   patienceMs = standsStillMs,
 ): Promise<Check[]> {
   const ends = await stream.offsets(topics.events);
@@ -81,7 +88,7 @@ export async function checkReaders(
   const endMs = performance.now() + patienceMs;
   for (;;) {
     const now = await readProgress(db, topics.events);
-    const still = (['detector', 'recorder'] as const).map((who) => ({
+    const still = readers.map((who) => ({
       who,
       waiting: ends.filter(({ partition, first, next }) => {
         const at = Math.max(now[who].get(partition) ?? 0, first);
@@ -97,21 +104,24 @@ export async function checkReaders(
       still.map(({ who, waiting }) => {
         if (waiting.length === 0) return behind(stream, who, ends, now[who]);
         const detail = `makes no progress: events wait on ${waiting.length} of ${ends.length} partitions`;
-        return { name: who, state: 'broken' as const, detail, remedy: remedyOf(who) };
+        return { name: nameOf(who), state: 'broken' as const, detail, remedy: remedyOf(who) };
       }),
     );
   }
 }
 
+/** `broker` alone is the check of its settings. */
+const nameOf = (who: LogReader) => (who === 'broker' ? 'broker at the log' : who);
 const remedyOf = (who: string) => `start it, or see its log: \`npx tripline ${who}\``;
 
 /** A reader that makes progress: how much waits for it, and since when the oldest of it does. */
 async function behind(
   stream: Pick<Stream, 'read'>,
-  name: 'detector' | 'recorder',
+  reader: LogReader,
   ends: Awaited<ReturnType<Stream['offsets']>>,
   progress: ReadonlyMap<number, number>,
 ): Promise<Check> {
+  const name = nameOf(reader);
   const left = ends
     .map(({ partition, first, next }) => ({ partition, next, from: Math.max(progress.get(partition) ?? 0, first) }))
     .filter(({ from, next }) => from < next);
@@ -129,13 +139,13 @@ async function behind(
       name,
       state: 'broken',
       detail: `${wait}, and the oldest cannot be read: ${reason}`,
-      remedy: remedyOf(name),
+      remedy: remedyOf(reader),
     };
   }
   if (appended.length === 0) return { name, state: 'ok', detail: 'keeps up with the log' };
   const sinceMs = Math.min(...appended);
   const detail = `makes progress; ${wait}, the oldest since ${moment(new Date(sinceMs))} UTC`;
   if (Date.now() - sinceMs < farBehindMs) return { name, state: 'ok', detail };
-  const remedy = `wait until it has caught up; where it falls further behind, run more of them (\`npx tripline ${name}\`), or see its log for what is slow`;
+  const remedy = `wait until it has caught up; where it falls further behind, run more of them (\`npx tripline ${reader}\`), or see its log for what is slow`;
   return { name, state: 'broken', detail, remedy };
 }

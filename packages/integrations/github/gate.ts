@@ -19,13 +19,17 @@ export type GateQuestion = { installation: string; repositoryId: string; runId: 
 export type GateAccess = {
   /** Its token as the provider's audit log names it, by the base64 SHA-256 of its value; it is used for nothing before `work` asks. */
   token: { hash: string; expiresAtMs: number };
-  /** The run as it is now: its attempt, whether it ended, so that nothing waits any more, and whose repository it is of. */
-  run: () => Promise<Reply<{ attempt: number; isOver: boolean; ownerId: string }>>;
+  /**
+   * The run as it is now: its attempt, whether it ended, so that nothing waits any more, whose repository it is of, and who set it off
+   * at first, whoever ran it again: whom the id tokens of its jobs name. Null of an account that there is no more.
+   */
+  run: () => Promise<Reply<{ attempt: number; isOver: boolean; ownerId: string; actor: Actor | null }>>;
   /** Whether a deployment of the run to the environment waits, for whomever. */
   waits: () => Promise<Reply<boolean>>;
   /** Says yes, no or, without `state`, what it waits for; `give-up`: GitHub does not take it. */
   say: (word: { state?: 'approved' | 'rejected'; comment: string }) => Promise<Outcome>;
 };
+type Actor = { id: string; name: string };
 export type Reply<Value> =
   | { result: 'answered'; value: Value }
   | { result: 'refused'; outcome: Exclude<Outcome, { kind: 'done' }> };
@@ -50,6 +54,7 @@ const runAnswer = z.object({
   id: z.int(),
   run_attempt: z.int().positive(),
   status: z.string().nullable(),
+  actor: z.object({ id: z.int(), login: z.string() }).nullish(),
   repository: z.object({ id: z.int(), owner: z.object({ id: z.int() }) }),
 });
 const pendingAnswer = z.array(z.object({ environment: z.object({ name: z.string() }) }));
@@ -151,8 +156,12 @@ function accessTo(
       const read = runAnswer.safeParse(sent.value.data);
       if (!read.success || String(read.data.id) !== runId || String(read.data.repository.id) !== repositoryId)
         return refused('unexpected', 'GitHub told of another run, or in a form that is not known');
-      const { run_attempt: attempt, status, repository: of } = read.data;
-      return { result: 'answered', value: { attempt, isOver: status === 'completed', ownerId: String(of.owner.id) } };
+      const { run_attempt: attempt, status, repository: of, actor: by } = read.data;
+      const actor = by ? { id: String(by.id), name: by.login } : null;
+      return {
+        result: 'answered',
+        value: { attempt, actor, isOver: status === 'completed', ownerId: String(of.owner.id) },
+      };
     },
     async waits() {
       const route = 'GET /repos/{owner}/{repo}/actions/runs/{run_id}/pending_deployments';

@@ -24,6 +24,8 @@ export async function startFakeGate() {
     minted: () => minted,
     alive: () => tokens.size,
     attempt: 1,
+    /** Who set the run off at first. */
+    actor: { id: 3, login: 'ada' },
     status: 'waiting',
     /** Environments that wait, for whomever. */
     waiting: new Set(['production']),
@@ -53,6 +55,7 @@ export async function startFakeGate() {
         id: 9,
         run_attempt: github.attempt,
         status: github.status,
+        actor: github.actor,
         repository: { id: 74, owner: { id: 65 } },
       });
     if (route === `GET ${run}/pending_deployments`)

@@ -26,8 +26,14 @@ export type OpenQuestion = Question & {
   decision: 'granted' | 'denied' | null;
   sentMs: number | null;
   commentedMs: number | null;
+  /** Since it was last looked at without a fault, this one included. */
   tries: number;
+  /** Its last attempt failed. */
+  isFailing: boolean;
 };
+
+/** How many questions may be claimed: of those that go on, and of those whose last attempt failed. */
+export type GateRooms = { fresh: number; failing: number };
 
 /** Keeps what was asked, in the caller's transaction, with whose end the gate wakes up. What was asked before is passed over. */
 export async function noteQuestions(
@@ -62,24 +68,33 @@ type Row = {
 };
 
 /**
- * Claims open questions that are due, those first that have been due longest. A claim that expired, by the database's clock, which all
- * replicas share, is anybody's.
+ * Claims open questions that are due: of each repository in turn, those first that have been due longest, so that whoever asks a thousand
+ * times holds nobody else up; and in a room of their own those whose last attempt failed, which may fail for good. A claim that
+ * expired, by the database's clock, which all replicas share, is anybody's.
  */
 export async function claimQuestions(
   { pool }: Pick<Db, 'pool'>,
   { by, nowMs, forMs }: { by: string; nowMs: number; forMs: number },
-  limit: number,
+  { fresh, failing }: GateRooms,
 ): Promise<OpenQuestion[]> {
   const { rows } = await pool.query<Row>({
     name: 'access-claim-gates',
-    text: `WITH due AS MATERIALIZED (
-        SELECT id FROM access_gates
+    text: `WITH free AS MATERIALIZED (
+        SELECT id, due_at, last_fault IS NOT NULL AS fails,
+          row_number() OVER (PARTITION BY repository_id, last_fault IS NOT NULL ORDER BY due_at) AS turn
+        FROM access_gates
         WHERE state = 'open' AND due_at <= $2 AND (claimed_until IS NULL OR claimed_until <= clock_timestamp())
-        ORDER BY due_at LIMIT $4 FOR UPDATE SKIP LOCKED
+      ), first AS (
+        (SELECT id FROM free WHERE NOT fails ORDER BY turn, due_at LIMIT $4)
+        UNION ALL (SELECT id FROM free WHERE fails ORDER BY turn, due_at LIMIT $5)
+      ), due AS MATERIALIZED (
+        SELECT g.id FROM access_gates g JOIN first USING (id)
+        WHERE g.state = 'open' AND (g.claimed_until IS NULL OR g.claimed_until <= clock_timestamp())
+        FOR UPDATE OF g SKIP LOCKED
       )
       UPDATE access_gates g SET claimed_by = $1, claimed_until = clock_timestamp() + $3 * interval '1 ms', tries = tries + 1
       FROM due WHERE g.id = due.id RETURNING g.*`,
-    values: [by, new Date(nowMs), forMs, limit],
+    values: [by, new Date(nowMs), forMs, fresh, failing],
   });
   return rows.map((row) => ({
     ...{ id: row['id'] as string, workspace: row['workspace'] as string, instance: row['instance'] as string },
@@ -90,7 +105,7 @@ export async function claimQuestions(
     ...{ heardMs: row.heard_at.getTime(), attempt: row['attempt'] as number | null },
     decision: row['decision'] as OpenQuestion['decision'],
     ...{ sentMs: row.sent_at?.getTime() ?? null, commentedMs: row.commented_at?.getTime() ?? null },
-    tries: row['tries'] as number,
+    ...{ tries: row['tries'] as number, isFailing: row['last_fault'] !== null },
   }));
 }
 
@@ -148,7 +163,8 @@ export async function postpone(
   { dueMs, fault }: { dueMs: number; fault: string | null },
 ): Promise<void> {
   await pool.query(
-    `UPDATE access_gates SET due_at = $3, last_fault = $4, claimed_by = NULL, claimed_until = NULL
+    `UPDATE access_gates SET due_at = $3, last_fault = $4, tries = CASE WHEN $4::text IS NULL THEN 0 ELSE tries END,
+       claimed_by = NULL, claimed_until = NULL
      WHERE id = $1 AND claimed_by = $2 AND state = 'open'`,
     [id, by, new Date(dueMs), fault === null ? null : fault.slice(0, 500) || 'unknown'],
   );
