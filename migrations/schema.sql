@@ -288,9 +288,11 @@ CREATE TABLE access_step_ups (
   method text,
   phishing_resistant boolean,
   rests_on text,
+  link text,
   CONSTRAINT access_step_ups_asked_check CHECK ((asked <> ''::text)),
   CONSTRAINT access_step_ups_binding_check CHECK ((binding ~ '^[0-9a-f]{64}$'::text)),
   CONSTRAINT access_step_ups_id_check CHECK ((id <> ''::text)),
+  CONSTRAINT access_step_ups_link_check CHECK ((link <> ''::text)),
   CONSTRAINT access_step_ups_method_check CHECK ((method = ANY (ARRAY['oidc'::text, 'passkey'::text]))),
   CONSTRAINT access_step_ups_number_check CHECK ((number ~ '^[0-9]{4}$'::text)),
   CONSTRAINT access_step_ups_rests_on_check CHECK ((rests_on <> ''::text)),
@@ -677,7 +679,7 @@ CREATE TABLE queue (
   CONSTRAINT queue_check CHECK (((again_at IS NULL) OR (claimed_by IS NOT NULL))),
   CONSTRAINT queue_failures_check CHECK ((failures >= 0)),
   CONSTRAINT queue_item_check CHECK ((item <> ''::text)),
-  CONSTRAINT queue_purpose_check CHECK ((purpose = ANY (ARRAY['notify'::text, 'remediate'::text]))),
+  CONSTRAINT queue_purpose_check CHECK ((purpose = ANY (ARRAY['notify'::text, 'remediate'::text, 'prompt'::text]))),
   CONSTRAINT queue_pkey PRIMARY KEY (purpose, item)
 ) WITH (autovacuum_vacuum_scale_factor=0.02, autovacuum_vacuum_threshold=500);
 

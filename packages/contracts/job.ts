@@ -3,9 +3,9 @@ import type { Intent } from './response.ts';
 /**
  * What waits in the table `queue` (packages/db/queue.ts), one row a thing, added in the transaction that gives rise to it.
  * `notify`: bring every notification channel in sync with an incident's present state; a storm of changes is one row.
- * `remediate`: run a finding's playbook through the guard.
+ * `remediate`: run a finding's playbook through the guard. `prompt`: write to whoever is asked for a second factor.
  */
-export type Purpose = 'notify' | 'remediate';
+export type Purpose = 'notify' | 'remediate' | 'prompt';
 
 /**
  * Questions that the detector leaves for its worker, as graphile-worker tasks. They are added by SQL inside the transaction

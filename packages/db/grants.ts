@@ -19,7 +19,7 @@ export const roleName = (service: ServiceRole): string => `tripline_${service}`;
 
 /**
  * r: SELECT, a: INSERT, w: UPDATE, d: DELETE, as Postgres itself abbreviates them; l: lock a row of the log's partitions;
- * i: know which events the trail has.
+ * i: know which events the trail has; s: know what somebody is asked for, without the number that they type.
  */
 type Rights = Partial<Record<ServiceRole, string>>;
 
@@ -81,7 +81,7 @@ const ofTables: Readonly<Record<string, Rights>> = {
   feed_watch: { reconciler: 'raw', cli: 'r' },
   delivery_questions: { reconciler: 'rawd', detector: 'ra', cli: 'r' },
   outbox: { detector: 'rawd', reconciler: 'a', notifier: 'a', remediator: 'a', cli: 'ra' },
-  queue: { detector: 'raw', notifier: 'rawd', remediator: 'rawd', cli: 'raw' },
+  queue: { detector: 'raw', notifier: 'rawd', remediator: 'rawd', broker: 'a', cli: 'raw' },
   known_runs: { detector: 'rawd', broker: 'r', cli: 'r' },
   known_heads: { detector: 'raw', broker: 'r', cli: 'r' },
   access_policy_faults: { broker: 'rawd', cli: 'r' },
@@ -89,7 +89,7 @@ const ofTables: Readonly<Record<string, Rights>> = {
   access_spent: { broker: 'rad', cli: 'r' },
   access_ends: { broker: 'rawd', cli: 'r' },
   access_grants: { broker: 'raw', remediator: 'rw', cli: 'rw' },
-  access_step_ups: { broker: 'rawd', cli: 'r' },
+  access_step_ups: { broker: 'rawd', notifier: 's', cli: 'r' },
   access_passkeys: { broker: 'rawd', cli: 'r' },
   access_proof_ends: { broker: 'rd', cli: 'ra' },
   access_requests: { broker: 'r', cli: 'ra' },
@@ -124,6 +124,7 @@ const operations: Readonly<Record<string, string>> = {
   w: 'UPDATE',
   d: 'DELETE',
   l: 'UPDATE (last_appended_ms)',
+  s: 'SELECT (id, shown, link, state, expires_at)',
   i: 'SELECT (event_id, workspace, appended_at)',
 };
 const namesOf = (services: readonly ServiceRole[]) => services.map(roleName).join(', ');

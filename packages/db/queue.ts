@@ -32,6 +32,12 @@ export async function addToQueue(
   );
 }
 
+/** Queues an item that nothing queued before, by a role that may read nothing of the queue. In the caller's transaction. */
+export async function addNewToQueue(client: Pick<ClientBase, 'query'>, purpose: Purpose, item: string): Promise<void> {
+  await client.query('INSERT INTO queue (purpose, item, due_at) VALUES ($1, $2, clock_timestamp())', [purpose, item]);
+  await client.query('SELECT pg_notify($1, $2)', [queueChannel, purpose]);
+}
+
 /** Has the notification channels brought in sync with an incident. To be called with every rise of its version. */
 export async function addNotifyJob(client: Pick<ClientBase, 'query'>, incident: string): Promise<void> {
   await addToQueue(client, 'notify', incident);

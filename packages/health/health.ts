@@ -221,6 +221,7 @@ async function queue(db: Db): Promise<Check[]> {
 const takers = {
   notify: ['notification', 'notifier'],
   remediate: ['response', 'remediator'],
+  prompt: ['message to whoever is asked for a second factor', 'notifier'],
   ask: ['look-up or import', 'detector'],
 } as const;
 

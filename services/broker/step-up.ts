@@ -76,10 +76,11 @@ export function createStepUps(parts: StepUpParts): StepUps {
         asked: whoStands(mfa, job, lock),
         phishingResistant: mfa.phishingResistant,
       };
-      const opened = await openPrompt(db, of, shown, clock.nowMs());
+      const linkTo = (id: string) => new URL(`/step-up/${id}`, settings.publicUrl).href;
+      const opened = await openPrompt(db, of, shown, { nowMs: clock.nowMs(), linkTo });
       if (opened.state === 'waits')
         return { state: 'waits', why: `whoever is asked has to answer for ${opened.for} first` };
-      return { ...opened, url: new URL(`/step-up/${opened.id}`, settings.publicUrl).href };
+      return { ...opened, url: linkTo(opened.id) };
     },
     approvalFor: (of) => readApproval(db, of, clock.nowMs()),
     routes: createStepUpRoutes({ ...parts, visits, signIn, passkeys }),

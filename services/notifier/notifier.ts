@@ -12,6 +12,7 @@ import type { Clock } from '@tripline/runtime/clock';
 import type { Logger } from '@tripline/runtime/logger';
 import type { Metrics } from '@tripline/runtime/metrics';
 import type { FastifyInstance } from 'fastify';
+import { tellAsked } from './ask.ts';
 import { firstMessageInMs, type OpenChannel, openChannels } from './channels.ts';
 import { coalesce } from './coalesce.ts';
 import { type DeliveryParts, deliver, type SentNotification } from './deliver.ts';
@@ -61,6 +62,8 @@ export const groupAbove = 20;
 export const groupKeeps = 5;
 /** Concurrent deliveries: more than one unresponsive channel can occupy before its back-off begins. */
 const concurrency = 12;
+/** Slack takes a message a second and a channel. */
+const asksAtOnce = 2;
 
 const usualTiming: NotifierTiming = {
   timeoutMs: 10_000,
@@ -102,7 +105,12 @@ export async function createNotifier(parts: NotifierParts): Promise<Notifier> {
     handle: (incident) => notifyAll(delivery, routes, incident),
   });
 
-  const slack = config.slack && { ...config.slack, answers: createSlackClient({ ...config.slack, timeoutMs, fetch }) };
+  const client = config.slack && createSlackClient({ ...config.slack, timeoutMs, fetch });
+  const slack = config.slack && client && { ...config.slack, answers: client, direct: client };
+  const asks = await workQueue({
+    ...{ db, logger, concurrency: asksAtOnce, purpose: 'prompt' },
+    handle: (item) => tellAsked({ db, clock, logger, slack }, item),
+  });
   let interactions: ReturnType<typeof addInteractions> | undefined;
   return {
     routes: (app) => {
@@ -113,6 +121,7 @@ export async function createNotifier(parts: NotifierParts): Promise<Notifier> {
     },
     close: async () => {
       await incidents.stop();
+      await asks.stop();
       await interactions?.settle();
       await Promise.all(routes.map(({ queue }) => queue.stop()));
     },

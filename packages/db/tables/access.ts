@@ -89,6 +89,7 @@ export type AccessTables = {
     method: 'oidc' | 'passkey' | null;
     phishing_resistant: boolean | null;
     rests_on: string | null;
+    link: string | null;
   };
   access_passkeys: {
     id: string;

@@ -60,7 +60,15 @@ const lasting: Record<string, { reason: string; remedy: string }> = {
   edit_window_closed: { reason: 'not-editable', remedy: 'let apps edit their messages for longer' },
 };
 
-export function createSlackClient(options: SlackOptions): SlackClient & SlackAnswers {
+/** How people are written to beside incidents. Never rejects. */
+export type SlackDirect = {
+  /** To one person, by their member ID, where only they read it. */
+  tellPerson: (member: string, message: SlackMessage) => Promise<Outcome>;
+  /** To the configured channel. */
+  tellChannel: (message: SlackMessage) => Promise<Outcome>;
+};
+
+export function createSlackClient(options: SlackOptions): SlackClient & SlackAnswers & SlackDirect {
   const { botToken, channel, apiUrl, timeoutMs = 10_000, fetch: outbound = createOutbound(apiUrl) } = options;
   const web = new WebClient(botToken, {
     slackApiUrl: apiUrl,
@@ -107,6 +115,8 @@ export function createSlackClient(options: SlackOptions): SlackClient & SlackAns
     update: ({ channel: where, ts }, message) => call('chat.update', message, { channel: where, ts }),
     postEphemeral: async (to, message) =>
       (await send('chat.postEphemeral', { ...message, parse: 'none', ...to })).outcome,
+    tellPerson: async (member, message) => (await call('chat.postMessage', message, { channel: member })).outcome,
+    tellChannel: async (message) => (await call('chat.postMessage', message, { channel })).outcome,
     ask: async (trigger, view) => (await send('views.open', { trigger_id: trigger, view })).outcome,
   };
 }

@@ -3,6 +3,7 @@ import type { Known } from '@tripline/access/known';
 import type { Give, Policy } from '@tripline/access/policy';
 import type { Asked } from '@tripline/access/who-stands';
 import type { Db } from '@tripline/db/database';
+import { addNewToQueue } from '@tripline/db/queue';
 import { inTransaction } from '@tripline/db/transaction';
 import type { PoolClient } from 'pg';
 import { passkeyCounts } from './passkeys.ts';
@@ -108,12 +109,17 @@ export type Opened = { state: 'open'; id: string; number: string } | { state: 'w
  * Asks somebody to stand for a run, or finds the prompt that does. Each person has one open prompt at a time, so that nobody is
  * worn down by many.
  */
-export async function openPrompt(db: Db, of: StandsFor, shown: ShownRun, nowMs: number): Promise<Opened> {
+export async function openPrompt(
+  db: Db,
+  of: StandsFor,
+  shown: ShownRun,
+  { nowMs, linkTo }: { nowMs: number; linkTo: (id: string) => string },
+): Promise<Opened> {
   const asked =
     shown.asked.of === 'trigger'
       ? `${shown.instance}/${shown.asked.people[0]?.id ?? ''}`
       : `owners of ${of.policy.name}`;
-  return openOf(db, { workspace: of.workspace, binding: bindingOf(of), asked }, shown, nowMs);
+  return openOf(db, { workspace: of.workspace, binding: bindingOf(of), asked, linkTo }, shown, nowMs);
 }
 
 /** Hex SHA-256 of what somebody approves: this right of this account on this repository for so long, by this request. */
@@ -149,7 +155,12 @@ export async function readRequestAnswer(
 
 async function openOf(
   db: Db,
-  { workspace, binding, asked }: { workspace: string; binding: string; asked: string },
+  {
+    workspace,
+    binding,
+    asked,
+    linkTo,
+  }: { workspace: string; binding: string; asked: string; linkTo?: (id: string) => string },
   shown: Shown,
   nowMs: number,
 ): Promise<Opened> {
@@ -175,10 +186,14 @@ async function openOf(
     const id = randomBytes(18).toString('base64url');
     const number = String(randomInt(10_000)).padStart(4, '0');
     await client.query(
-      `INSERT INTO access_step_ups (id, workspace, binding, asked, shown, number, asked_at, expires_at)
-       VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
-      [id, workspace, binding, asked, JSON.stringify(shown), number, now, new Date(nowMs + promptMs)],
+      `INSERT INTO access_step_ups (id, workspace, binding, asked, shown, number, asked_at, expires_at, link)
+       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+      [
+        ...[id, workspace, binding, asked, JSON.stringify(shown), number, now, new Date(nowMs + promptMs)],
+        linkTo?.(id) ?? null,
+      ],
     );
+    if (linkTo !== undefined) await addNewToQueue(client, 'prompt', id);
     return { state: 'open', id, number };
   });
 }
