@@ -1,19 +1,33 @@
 import type { Metrics } from '@tripline/runtime/metrics';
 import { Counter, Gauge, Histogram } from 'prom-client';
 
-/** The metrics of how grants end. @param countLeftAlive asked at each reading of the metrics. */
-export function createEndMeasures(metrics: Metrics, countLeftAlive: () => Promise<number>) {
+type Alive = { leftAlive: number; live: readonly { kind: string; tier: string; count: number }[] };
+
+/** The metrics of how grants end. @param countAlive asked at each reading of the metrics. */
+export function createEndMeasures(metrics: Metrics, countAlive: () => Promise<Alive>) {
   const registers = [metrics];
+  /** Without an answer there is no sample: 0 would say that nothing is alive. */
+  const asked = () => countAlive().catch(() => undefined);
+  new Gauge({
+    name: 'tripline_broker_live',
+    help: 'Credentials that jobs have, by kind and tier; the same of each broker that shares a database',
+    labelNames: ['kind', 'tier'] as const,
+    registers,
+    async collect() {
+      const alive = await asked();
+      this.reset();
+      for (const { count, ...labels } of alive?.live ?? []) this.set(labels, count);
+    },
+  });
   new Gauge({
     name: 'tripline_broker_left_alive',
     help: 'Credentials that should have been dead for a minute, and are not as far as their providers said',
     registers,
     async collect() {
-      // Without an answer there is no sample: 0 would say that nothing is alive.
-      await countLeftAlive().then(
-        (count) => this.set(count),
-        () => this.reset(),
-      );
+      const alive = await asked();
+      // Not reset(), which sets 0 where there are no labels.
+      if (alive === undefined) this.remove();
+      else this.set(alive.leftAlive);
     },
   });
   return {

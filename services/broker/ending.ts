@@ -11,7 +11,7 @@ import { createEndMeasures } from './end-measures.ts';
 import { startEndingByIncidents } from './incidents-end.ts';
 import { startRevoking, toldAfterMs } from './revoke.ts';
 import type { Seals } from './seal.ts';
-import { countLeftAlive } from './store/revocations.ts';
+import { countAlive } from './store/revocations.ts';
 import { startSweeping } from './sweep.ts';
 import { createWatch, type WatchParts } from './watch.ts';
 
@@ -38,7 +38,7 @@ export type Ending = {
 /** Ends what was given: hears of ends, sweeps up what was not heard, heeds incidents, and revokes. Starts with creation. */
 export async function startEnding(parts: EndingParts): Promise<Ending> {
   const { config, db, stream, clock, logger, metrics, minters, seals, alsoHears } = parts;
-  const measures = createEndMeasures(metrics, () => countLeftAlive(db, clock.nowMs() - toldAfterMs));
+  const measures = createEndMeasures(metrics, () => countAlive(db, clock.nowMs() - toldAfterMs));
   const append = (events: Parameters<typeof appendEvents>[1]) => appendEvents({ stream, config }, events);
   const revoking = startRevoking({
     ...{ db, clock, logger, measures, append },

@@ -642,7 +642,7 @@ test('what GitHub asks comes through the log, once; what it asks people, and wha
   const logger = createLogger({ service: 'test', level: 'silent' });
   const written = await openStream({ config, db: owner, logger, clock: systemClock });
   const read = await openStream({ config, db, logger, clock: systemClock });
-  const measures = createEndMeasures(createMetrics({ service: 'test' }), async () => 0);
+  const measures = createEndMeasures(createMetrics({ service: 'test' }), async () => ({ leftAlive: 0, live: [] }));
   const alsoHears = { type: questionType, note: hearQuestions };
   const watch = await createWatch({ stream: read, db, clock: systemClock, logger, measures, alsoHears });
   const data = {

@@ -14,7 +14,7 @@ import { questionType } from './gate-questions.ts';
 import type { CurrentPolicies } from './local-policies.ts';
 import { toldAfterMs } from './revoke.ts';
 import type { StepUps } from './step-up.ts';
-import { countLeftAlive } from './store/revocations.ts';
+import { countAlive } from './store/revocations.ts';
 import { createWatch, type Watch, type WatchParts } from './watch.ts';
 
 type Parts = { config: Config; db: Db; stream: Stream; clock: Clock; logger: Logger; metrics: Metrics };
@@ -48,6 +48,6 @@ export function startGating(
 
 /** Reads the log for the gate where nothing is given, so that nothing else does. */
 export function watchForGate({ db, stream, clock, logger, metrics }: Parts): Promise<Watch> {
-  const measures = createEndMeasures(metrics, () => countLeftAlive(db, clock.nowMs() - toldAfterMs));
+  const measures = createEndMeasures(metrics, () => countAlive(db, clock.nowMs() - toldAfterMs));
   return createWatch({ stream, db, clock, logger, measures, alsoHears: gateHears });
 }

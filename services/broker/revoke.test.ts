@@ -13,7 +13,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { createEndMeasures } from './end-measures.ts';
 import { claimMs, type RevokerParts, revokeDue, startRevoking } from './revoke.ts';
 import { createSeals } from './seal.ts';
-import { countLeftAlive } from './store/revocations.ts';
+import { countAlive } from './store/revocations.ts';
 
 const logger = createLogger({ service: 'test', level: 'silent' });
 const seals = createSeals(['a-key-of-seals-for-tests-alone']);
@@ -43,7 +43,7 @@ function revoker(...answers: (Revoked | Promise<Revoked>)[]) {
   };
   const parts: RevokerParts = {
     ...{ db, logger, clock: { ...systemClock, nowMs: () => by.nowMs } },
-    measures: createEndMeasures(createMetrics({ service: 'test' }), async () => 0),
+    measures: createEndMeasures(createMetrics({ service: 'test' }), async () => ({ leftAlive: 0, live: [] })),
     minterOf: () => (by.minter ? minter : undefined),
     unseal: seals.open,
     append: async (events) => {
@@ -151,7 +151,7 @@ test('a provider that is away is asked again with growing pauses; after a minute
     },
   ]);
   expect((await rows())[0]).toMatchObject({ state: 'stuck', last_fault: 'http-500: GitHub is away' });
-  expect(await countLeftAlive(db, startMs + 60_000)).toBe(1);
+  expect(await countAlive(db, startMs + 60_000)).toMatchObject({ leftAlive: 1 });
 });
 
 test('what was left alive is dead once its provider says so, or long after it expired by itself', async () => {
@@ -177,7 +177,7 @@ test('while the log is away a dead credential keeps no value, and the log is tol
   by.logIsAway = true;
   await revoke();
   expect((await rows())[0]).toMatchObject({ state: 'ending', sealed: null, dead_at: new Date(startMs) });
-  expect(await countLeftAlive(db, startMs + 1)).toBe(0);
+  expect(await countAlive(db, startMs + 1)).toMatchObject({ leftAlive: 0 });
   by.logIsAway = false;
   by.nowMs = startMs + 5000;
   await revoke();

@@ -34,7 +34,7 @@ function sweeper(recover?: Minter['recover']) {
   const by = { nowMs: startMs, ended: new Set<string>(), isAway: false, logIsAway: false };
   const parts: SweepParts = {
     ...{ db, logger, clock: { ...systemClock, nowMs: () => by.nowMs } },
-    measures: createEndMeasures(createMetrics({ service: 'test' }), async () => 0),
+    measures: createEndMeasures(createMetrics({ service: 'test' }), async () => ({ leftAlive: 0, live: [] })),
     minterOf: () => ({
       revoke: async (one) => {
         revoked.push(one);

@@ -39,7 +39,7 @@ afterEach(async () => {
 });
 
 async function start(read: Pick<Stream, 'consume' | 'offsets'> = stream): Promise<Watch> {
-  const measures = createEndMeasures(createMetrics({ service: 'test' }), async () => 0);
+  const measures = createEndMeasures(createMetrics({ service: 'test' }), async () => ({ leftAlive: 0, live: [] }));
   const watch = await createWatch({ stream: read, db, clock: systemClock, logger, measures });
   opened.push(watch);
   return watch;

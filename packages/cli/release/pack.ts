@@ -107,15 +107,16 @@ function fileOf(file: string, specifier: string): string | undefined {
   return `${folder}/${room}/${rest.join('/')}.ts`;
 }
 
-/** Pages, and the pages that they link to: users of the package have no checkout to read them in. */
+/** Pages, and the pages and alerting rules that they link to: users of the package have no checkout to read them in. */
 function pagesReached(from: readonly string[]): string[] {
   const found = new Set<string>();
   const open = [...from];
   for (let page = open.pop(); page !== undefined; page = open.pop()) {
     if (found.has(page)) continue;
     found.add(page);
+    if (!page.endsWith('.md')) continue;
     for (const [, target] of read(page).matchAll(/\]\(([^()#:\s[\]]+)(?:#[^()]*)?\)/g)) {
-      if (target!.endsWith('.md')) open.push(posix.join(posix.dirname(page), target!));
+      if (/\.(?:md|yaml)$/.test(target!)) open.push(posix.join(posix.dirname(page), target!));
     }
   }
   return [...found].sort();

@@ -125,7 +125,7 @@ export async function revokeAtProvider(db: Db): Promise<{ type: string; data: ob
   const told: { type: string; data: object }[] = [];
   const revoker = {
     ...{ db, clock: systemClock, logger: createLogger({ service: 'broker', level: 'silent' }) },
-    measures: createEndMeasures(createMetrics({ service: 'broker' }), async () => 0),
+    measures: createEndMeasures(createMetrics({ service: 'broker' }), async () => ({ leftAlive: 0, live: [] })),
     minterOf: () => ({ revoke: async () => ({ result: 'dead', by: 'revoked' }) as const }),
     unseal: () => 'a value',
     append: async (events: readonly { type: string; data: object }[]) => told.push(...events),

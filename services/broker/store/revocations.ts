@@ -124,12 +124,20 @@ export async function giveBack(
   );
 }
 
-/** How many should be dead by now and are not, as far as their providers said. */
-export async function countLeftAlive(db: Db, endedBeforeMs: number): Promise<number> {
-  const { rows } = await db.pool.query<{ count: number }>(
-    `SELECT count(*)::int AS count FROM access_credentials c JOIN access_grants g ON g.id = c.grant_id
-     WHERE c.state IN ('ending', 'stuck') AND c.dead_at IS NULL AND g.ending_at < $1`,
+/** `leftAlive`: how many should be dead by now and are not, as far as their providers said; `live`: what jobs have. */
+export async function countAlive(
+  db: Db,
+  endedBeforeMs: number,
+): Promise<{ leftAlive: number; live: { kind: GiveKind; tier: string; count: number }[] }> {
+  const { rows } = await db.pool.query<{ kind: GiveKind; tier: string; live: number; left_alive: number }>(
+    `SELECT c.kind, g.tier, count(*) FILTER (WHERE c.state = 'live')::int AS live,
+       count(*) FILTER (WHERE c.state IN ('ending', 'stuck') AND c.dead_at IS NULL AND g.ending_at < $1)::int AS left_alive
+     FROM access_credentials c JOIN access_grants g ON g.id = c.grant_id
+     WHERE c.state IN ('live', 'ending', 'stuck') GROUP BY c.kind, g.tier`,
     [new Date(endedBeforeMs)],
   );
-  return rows[0]!.count;
+  return {
+    leftAlive: rows.reduce((sum, one) => sum + one.left_alive, 0),
+    live: rows.map(({ kind, tier, live }) => ({ kind, tier, count: live })),
+  };
 }
