@@ -78,7 +78,7 @@ function printPlan({ trial, retire, check, wayBack, text, unknown }: Plan, line:
   }
   for (const one of unknown) line(`not known: ${plain(one)}`);
   line(`${text === undefined ? 'plan: ' : ''}trial: ${plain(trial)}`);
-  line(`${styled(io, 'bold', 'retire')}: ${plain(retire)}`);
+  for (const one of retire) line(`${styled(io, 'bold', 'retire')}: ${plain(one)}`);
   line(`check: ${plain(check)} Way back: ${plain(wayBack)}`);
 }
 

@@ -6,7 +6,12 @@ import { join } from 'node:path';
 
 const require = createRequire(import.meta.url);
 
-type Operation = { parameters?: unknown[]; security?: unknown[] };
+type Schema = { $ref?: string; properties?: Record<string, unknown> };
+type Operation = {
+  parameters?: unknown[];
+  security?: unknown[];
+  requestBody?: { content: Record<string, { schema: Schema }> };
+};
 type Description = {
   paths: Record<string, Record<string, Operation>>;
   components: Record<string, Record<string, unknown>>;
@@ -18,6 +23,23 @@ const products = {
   ghec: () => require.resolve('@octokit/openapi/generated/ghec.json'),
 };
 type Product = keyof typeof products;
+
+/** By operation the names of what its body may say, as GitHub describes it; none of one that takes none. */
+export function bodiesOf(operations: readonly string[]): Map<string, string[]> {
+  const descriptions = (['api.github.com', 'ghec'] as const).map(described);
+  return new Map(
+    operations.map((operation) => {
+      const [method, path] = operation.split(' ') as [string, string];
+      const description = descriptions.find(({ paths }) => paths[path]?.[method.toLowerCase()] !== undefined);
+      if (description === undefined) throw new Error(`GitHub describes no ${operation}`);
+      const { requestBody } = description.paths[path]![method.toLowerCase()]!;
+      const written = requestBody?.content['application/json']?.schema;
+      const name = written?.$ref?.split('/').at(-1);
+      const schema = name === undefined ? written : (description.components['schemas']![name] as Schema);
+      return [operation, Object.keys(schema?.properties ?? {})];
+    }),
+  );
+}
 
 /** GitHub's description says nothing of credentials and of headers that its documentation asks for; these operations take none. */
 const unauthenticated = ['POST /credentials/revoke'];

@@ -183,28 +183,29 @@ export function readOrganizationRoles({ client, organization: org, add, attempt 
     });
     for (const role of answer.roles ?? []) {
       const parameters = { org, role_id: role.id };
-      const holders: string[] = [];
+      const holders: NonNullable<Standing['holders']>[number][] = [];
       for await (const { login } of client.list<Person>({
         route: 'GET /orgs/{org}/organization-roles/{role_id}/users',
         parameters,
       }))
-        holders.push(login);
+        holders.push({ login });
       for await (const { slug } of client.list<Team>({
         route: 'GET /orgs/{org}/organization-roles/{role_id}/teams',
         parameters,
       }))
-        holders.push(`team ${slug}`);
+        holders.push({ team: slug });
       if (holders.length === 0) continue;
       const scope = [...(role.permissions ?? []), ...(role.base_role ? [role.base_role] : [])].sort();
       const isWriting = /write|maintain|admin|manage/.test(scope.join(' '));
-      const name = `${role.name}: ${holders.sort().join(', ')}`;
+      const said = holders.map(({ team, login }) => (team === undefined ? login : `team ${team}`)).sort();
+      const name = `${role.name}: ${said.join(', ')}`;
       add(
         row({
           kind: 'organization-role',
           id: `organization-role/${role.id}`,
           name,
           repositories: 'all',
-          scope,
+          ...{ scope, holders },
           traits: isWriting ? ['administers'] : [],
         }),
       );
