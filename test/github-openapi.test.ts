@@ -9,6 +9,7 @@ import { withHook } from '../packages/integrations/github/deliveries.ts';
 import { createGitHubGate } from '../packages/integrations/github/gate.ts';
 import { inventoryPermissions, readInventory, toParts } from '../packages/integrations/github/inventory.ts';
 import { createGitHubMinter } from '../packages/integrations/github/mint.ts';
+import { readEnvironmentGates, readGranted } from '../packages/integrations/github/policy-places.ts';
 import { installedOn } from '../packages/integrations/github/reader.ts';
 import { actionOf as actionFor } from '../packages/integrations/github/resolve.ts';
 import { lookUpReviews } from '../packages/integrations/github/reviews.ts';
@@ -133,6 +134,8 @@ const operations = [
   'GET /repos/{owner}/{repo}/actions/secrets',
   'GET /repos/{owner}/{repo}/dependabot/secrets',
   'GET /repos/{owner}/{repo}/environments',
+  'GET /repos/{owner}/{repo}/environments/{environment_name}',
+  'GET /repos/{owner}/{repo}/installation',
   'GET /repos/{owner}/{repo}/environments/{environment_name}/secrets',
 ];
 const { privateKey } = generateKeyPairSync('rsa', {
@@ -528,6 +531,18 @@ test('what stands is read whole, by requests as GitHub describes them', async ()
     'owner',
   ];
   for (const kind of [...told, 'runner-group', 'runner', 'environment'] as const) expect(kinds, kind).toContain(kind);
+});
+
+test('what policies rest on is asked as GitHub describes it', async () => {
+  const app = { apiUrl: github.url, fetch: github.fetch(), id: '1', privateKey };
+  const granted = await readGranted([{ tier: 'production', repository: 'acme/api' }], () => app, Date.now());
+  expect(granted.get('production acme/api')).toEqual(expect.any(Object));
+  const access = { apiUrl: github.url, fetch: github.fetch(), token: 't' };
+  const options = { nowMs: Date.now, onLeftAlive: () => {} };
+  const named = [{ repository: 'acme/api', environment: 'production' }];
+  const gates = await readEnvironmentGates(access, named, options);
+  expect(gates.get('acme/api production')?.is).toBe('gated');
+  expect(github.wrong).toEqual([]);
 });
 
 describe('undelivered deliveries', () => {

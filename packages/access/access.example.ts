@@ -34,3 +34,8 @@ export const exampleLock = `
 github:
   acme/api: { id: '74', owner: '65' }
 `;
+/** What the files that it names say. */
+export const exampleFiles = {
+  'aws/deploy-api.json':
+    '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:PutObject","Resource":"arn:aws:s3:::site/*"}]}',
+};

@@ -25,15 +25,48 @@ export function faultsOfFiles(file: PolicyFile, files: NamedFiles): string[] {
     if (text === undefined) return [`${path}, which a policy names, is not there`];
     if (text.length > mostCharacters)
       return [`${path} is longer than ${mostCharacters} characters, which AWS takes at most`];
-    return isObject(text) ? [] : [`${path} is no policy of IAM: it is no JSON object`];
+    return faultsOfSessionPolicy(text).map((what) => `${path} ${what}`);
   });
 }
 
-function isObject(text: string): boolean {
+/** Files that a policy is said to be narrowed by and is not: everything is allowed that the role may. */
+export function filesThatNarrowNothing(file: PolicyFile, files: NamedFiles): string[] {
+  return filesNamed(file).filter((path) =>
+    statementsOf(Object.hasOwn(files, path) ? files[path]! : '').some(
+      (one) => one['Effect'] === 'Allow' && isAll(one['Action']) && isAll(one['Resource']) && !('Condition' in one),
+    ),
+  );
+}
+
+/** As IAM takes a policy for a session; what it does not take is found at the first mint otherwise, which then fails. */
+function faultsOfSessionPolicy(text: string): string[] {
+  const read = parsed(text);
+  if (read === undefined) return ['is no policy of IAM: it is no JSON object'];
+  if (!('Statement' in read)) return ['is no policy of IAM: it has no Statement'];
+  return statementsOf(text).flatMap((one, nth) => {
+    const of = `is no policy of a session: statement ${nth + 1}`;
+    const has = (...names: string[]) => names.filter((name) => name in one).length === 1;
+    return [
+      ...(one['Effect'] === 'Allow' || one['Effect'] === 'Deny' ? [] : [`${of} has no Effect, Allow or Deny`]),
+      ...(has('Action', 'NotAction') ? [] : [`${of} says neither Action nor NotAction, or both`]),
+      ...(has('Resource', 'NotResource') ? [] : [`${of} says neither Resource nor NotResource, or both`]),
+      ...('Principal' in one || 'NotPrincipal' in one ? [`${of} names a Principal, which a trust does`] : []),
+    ];
+  });
+}
+
+const isAll = (told: unknown): boolean => [told].flat().includes('*');
+
+function statementsOf(text: string): Record<string, unknown>[] {
+  const of = (parsed(text) as { Statement?: unknown } | undefined)?.Statement;
+  return [of].flat().filter((one) => typeof one === 'object' && one !== null) as Record<string, unknown>[];
+}
+
+function parsed(text: string): object | undefined {
   try {
     const read: unknown = JSON.parse(text);
-    return typeof read === 'object' && read !== null && !Array.isArray(read);
+    return typeof read === 'object' && read !== null && !Array.isArray(read) ? read : undefined;
   } catch {
-    return false;
+    return undefined;
   }
 }

@@ -6,7 +6,12 @@ import { readPolicies } from './policy.ts';
 import { AccessFileError } from './yaml.ts';
 
 const lock = readLock(exampleLock);
-const problemsOf = (text: string) => lint(readPolicies(text), lock).map(({ level, what }) => `${level}: ${what}`);
+/** Of a house with more repositories than the example names. */
+const wideLock = readLock(
+  `${exampleLock}  acme/web: { id: '75', owner: '65' }\n  other/web: { id: '76', owner: '66' }\n`,
+);
+const problemsOf = (text: string, pins = lock) =>
+  lint(readPolicies(text), pins).map(({ level, what }) => `${level}: ${what}`);
 const changed = (from: string, to: string) => {
   expect(examplePolicies).toContain(from);
   return problemsOf(examplePolicies.replace(from, to));
@@ -100,6 +105,45 @@ describe('lint', () => {
     ]);
   });
 
+  it('wants what is given on pinned too, and a token of one owner', () => {
+    const given = (repositories: string) =>
+      examplePolicies.replace('repositories: [acme/api]', `repositories: [${repositories}]`);
+    expect(problemsOf(given('acme/api, acme/web'))).toEqual([expect.stringContaining('error: acme/web is not pinned')]);
+    expect(problemsOf(given('acme/api, acme/web'), wideLock)).toEqual([]);
+    expect(problemsOf(given('acme/api, other/web'), wideLock)).toEqual([
+      'error: github: one token is of one owner, and acme/api, other/web are of 2',
+    ]);
+    const project = examplePolicies.replace(
+      '    max: 45m\n',
+      '      - { gitlab: { project: acme/mirror, scopes: [read_api], level: guest, for: 5m } }\n    max: 45m\n',
+    );
+    expect(problemsOf(project)).toEqual([expect.stringContaining('error: acme/mirror is not pinned')]);
+  });
+
+  it.each([
+    [undefined, 'error: aws/deploy-api.json, which a policy names, is not there'],
+    ['[]', 'error: aws/deploy-api.json is no policy of IAM: it is no JSON object'],
+    ['{}', 'error: aws/deploy-api.json is no policy of IAM: it has no Statement'],
+    [
+      '{"Statement":[{"Effect":"Allow","Action":"s3:GetObject"}]}',
+      'error: aws/deploy-api.json is no policy of a session: statement 1 says neither Resource nor NotResource',
+    ],
+    [
+      '{"Statement":{"Effect":"Allow","Principal":"*","Action":"s3:*","Resource":"*"}}',
+      'error: aws/deploy-api.json is no policy of a session: statement 1 names a Principal',
+    ],
+    [
+      '{"Statement":[{"Effect":"Allow","Action":["*"],"Resource":"*"}]}',
+      'notice: aws/deploy-api.json allows every action on everything',
+    ],
+    ['{"Statement":[{"Effect":"Allow","Action":"s3:GetObject","Resource":"*"}]}', undefined],
+    [`{"Statement":[]${' '.repeat(2048)}}`, 'error: aws/deploy-api.json is longer than 2048 characters'],
+  ])('reads the inline policies that are named: %s', (text, problem) => {
+    const files = text === undefined ? {} : { 'aws/deploy-api.json': text };
+    const said = lint(readPolicies(examplePolicies), lock, files).map(({ level, what }) => `${level}: ${what}`);
+    expect(said).toEqual(problem === undefined ? [] : [expect.stringContaining(problem)]);
+  });
+
   it('finds what two tiers share, but for reading', () => {
     const staging = `
   try-api:
@@ -157,7 +201,9 @@ describe('names of octo-sts’s clients', () => {
       ['policy deploy-api is asked for by it already'],
     ],
   ])('of %s: %s', (repositories, sts, wanted) => {
-    const [waits, ...errors] = problemsOf(token(repositories, sts));
+    const [waits, ...errors] = problemsOf(token(repositories, sts), wideLock).filter(
+      (one) => !one.includes('one token is of one owner'),
+    );
     expect(waits).toContain('notice: sts: octo-sts’s clients do not wait for a second factor');
     expect(errors).toEqual(wanted.map((what) => expect.stringContaining(what)));
   });

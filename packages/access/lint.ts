@@ -1,5 +1,6 @@
 import { outsiderEvents } from '@tripline/identity/github/outsider-events';
 import { isMergeRequestSource } from '@tripline/identity/gitlab/merge-requests';
+import { faultsOfFiles, filesThatNarrowNothing, type NamedFiles } from './files.ts';
 import type { LockFile } from './lock.ts';
 import type { Give, PeoplePolicy, Policy, PolicyFile } from './policy.ts';
 import { runCases } from './run-cases.ts';
@@ -15,8 +16,8 @@ const [strictTier, freeTier] = ['production', 'dev'];
 const [longestGithubMs, shortestAwsMs] = [3_600_000, 900_000];
 const longestRightMs = 8 * 3_600_000;
 
-/** Everything that is wrong with a file of policies, together with its lock file. */
-export function lint(file: PolicyFile, lock: LockFile): Problem[] {
+/** Everything that is wrong with a file of policies, together with its lock file and, where they were read, the files that it names. */
+export function lint(file: PolicyFile, lock: LockFile, files?: NamedFiles): Problem[] {
   const named = Object.entries(file.policies);
   return [
     ...faultsOfTiers(file),
@@ -27,6 +28,7 @@ export function lint(file: PolicyFile, lock: LockFile): Problem[] {
       faultsOfRight(right, lock).map((problem) => ({ ...problem, policy: `people.${name}` })),
     ),
     ...sharedByTiers(named),
+    ...(files === undefined ? [] : problemsOfFiles(file, files)),
     ...faultsOfSts(named).map((fault) => ({ level: 'error' as const, ...fault })),
     ...runCases(file, lock).faults.map(({ policy, nth, what }) => ({
       level: 'error' as const,
@@ -38,6 +40,15 @@ export function lint(file: PolicyFile, lock: LockFile): Problem[] {
 
 const error = (what: string): Problem => ({ level: 'error', what });
 const notice = (what: string): Problem => ({ level: 'notice', what });
+
+function problemsOfFiles(file: PolicyFile, files: NamedFiles): Problem[] {
+  return [
+    ...faultsOfFiles(file, files).map(error),
+    ...filesThatNarrowNothing(file, files).map((path) =>
+      notice(`${path} allows every action on everything: the session may do all that its role may`),
+    ),
+  ];
+}
 
 function faultsOfTiers({ tiers }: PolicyFile): Problem[] {
   const owners = new Map<string, string>();
@@ -185,9 +196,29 @@ function faultsOfRight(right: PeoplePolicy, lock: LockFile): Problem[] {
   ];
 }
 
-function unpinned({ who, needs }: Policy, lock: LockFile): Problem[] {
+function unpinned({ who, needs, give }: Policy, lock: LockFile): Problem[] {
   const owners = needs.mfa?.owners ?? [];
-  return [...unpinnedOf(who, lock), ...owners.flatMap((name) => isPinned(name, lock.people[name]))];
+  return [...unpinnedOf(who, lock), ...owners.flatMap((name) => isPinned(name, lock.people[name]))].concat(
+    give.flatMap((one) => unpinnedGiven(one, who, lock)),
+  );
+}
+
+/** What it is given on, beside the job's own repository, is pinned too: its minter gives nothing on a name. */
+function unpinnedGiven(give: Give, who: Policy['who'], lock: LockFile): Problem[] {
+  if ('gitlab' in give) {
+    const isOwn = 'gitlab' in who && who.gitlab.repository === give.gitlab.project;
+    return isOwn ? [] : isPinned(give.gitlab.project, lock.gitlab[give.gitlab.project]);
+  }
+  if (!('github' in give)) return [];
+  const { repositories } = give.github;
+  const others = repositories.filter((name) => !('github' in who && who.github.repository === name));
+  const owners = new Set(repositories.flatMap((name) => lock.github[name]?.owner ?? []));
+  return [
+    ...others.flatMap((name) => isPinned(name, lock.github[name])),
+    ...(owners.size > 1
+      ? [error(`github: one token is of one owner, and ${repositories.join(', ')} are of ${owners.size}`)]
+      : []),
+  ];
 }
 const isPinned = (name: string, pin: unknown): Problem[] =>
   pin === undefined

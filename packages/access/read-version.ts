@@ -2,19 +2,21 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import type { Version } from './diff.ts';
+import { filesNamed, type NamedFiles } from './files.ts';
 import { emptyLock, readLock } from './lock.ts';
 import { readPolicies } from './policy.ts';
 import { AccessFileError } from './yaml.ts';
 
 /** `sha256`: of the file of policies, in hex. */
-export type FileVersion = Version & { path: string; lockPath: string; sha256: string };
+export type FileVersion = Version & { path: string; lockPath: string; sha256: string; files: NamedFiles };
 
 /** Beside a file of policies, by its name. */
 export const lockFileOf = (file: string): string =>
   join(dirname(file), `${basename(file).replace(/\.ya?ml$/, '')}.lock`);
 
 /**
- * Policies of a local file, and the ids that their names mean; nothing is pinned where there is no lock file.
+ * Policies of a local file, the ids that their names mean, and the files that they name; nothing is pinned where there is no lock
+ * file, and a file that is not there is absent.
  * @throws {AccessFileError} naming the file that cannot be used, and why.
  */
 export function readVersionAt(path: string): FileVersion {
@@ -25,9 +27,12 @@ export function readVersionAt(path: string): FileVersion {
       `${path} is not there: name a file of policies, or write one; packages/access/README.md shows one`,
     );
   const lockText = read(lockPath);
+  const file = parsed(path, () => readPolicies(text));
+  const named = filesNamed(file).map((one) => [one, read(join(dirname(path), one))] as const);
   return {
     ...{ path, lockPath, sha256: createHash('sha256').update(text).digest('hex') },
-    file: parsed(path, () => readPolicies(text)),
+    file,
+    files: Object.fromEntries(named.flatMap(([one, told]) => (told === undefined ? [] : [[one, told]]))),
     lock: lockText === undefined ? emptyLock : parsed(lockPath, () => readLock(lockText)),
   };
 }

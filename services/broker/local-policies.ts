@@ -28,12 +28,12 @@ export function createLocalPolicies(baseDir: string, file: string, audience: str
 
 function read(path: string, audience: string | undefined): PoliciesInForce | { fault: string } {
   try {
-    const { file, lock, sha256 }: FileVersion = readVersionAt(path);
+    const { file, lock, sha256, files }: FileVersion = readVersionAt(path);
     if (file.audience !== audience)
       return {
         fault: `${path} is for the audience ${file.audience}, and identity.audience is ${audience ?? 'not set'}`,
       };
-    return { file, lock, sha256, revision: null };
+    return { file, lock, files, sha256, revision: null };
   } catch (error) {
     if (!(error instanceof AccessFileError)) throw error;
     return { fault: error.message };

@@ -1,4 +1,4 @@
-import { exampleLock, examplePolicies } from '@tripline/access/access.example';
+import { exampleFiles, exampleLock, examplePolicies } from '@tripline/access/access.example';
 import { settings } from '@tripline/config/settings';
 import type { Db } from '@tripline/db/database';
 import { checkHealth } from '@tripline/health/health';
@@ -33,7 +33,7 @@ describe('policies of a repository', () => {
   });
 
   const commit = (name: string, policies = examplePolicies, more: Partial<PolicyCommit> = {}): PolicyCommit => ({
-    ...{ repositoryId: '90', revision: sha(name), policies, lock: exampleLock, files: { 'aws/deploy-api.json': '{}' } },
+    ...{ repositoryId: '90', revision: sha(name), policies, lock: exampleLock, files: exampleFiles },
     ...more,
   });
   /** What the detector tells of a commit that was pushed on top of another. */
@@ -103,8 +103,8 @@ describe('policies of a repository', () => {
     head = commit('one');
     await told('one', 'reviewed', null);
     const policies = await start();
-    expect(policies.current()).toMatchObject({ files: { 'aws/deploy-api.json': '{}' } });
-    const file = '{"Version":"2012-10-17"}';
+    expect(policies.current()).toMatchObject({ files: exampleFiles });
+    const file = '{"Version":"2012-10-17","Statement":[]}';
     head = commit('two', examplePolicies, { files: { 'aws/deploy-api.json': file } });
     await told('two', 'unreviewed', 'one');
     await policies.look();

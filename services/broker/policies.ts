@@ -1,12 +1,11 @@
 import { createHash } from 'node:crypto';
 import { type Difference, diff, type Version } from '@tripline/access/diff';
-import { faultsOfFiles, filesNamed } from '@tripline/access/files';
+import { filesNamed } from '@tripline/access/files';
 import type { Known } from '@tripline/access/known';
 import { lint } from '@tripline/access/lint';
 import { emptyLock, readLock } from '@tripline/access/lock';
 import { readPolicies } from '@tripline/access/policy';
 import { lockFileOf } from '@tripline/access/read-version';
-import { runCases } from '@tripline/access/run-cases';
 import { AccessFileError } from '@tripline/access/yaml';
 import type { Config } from '@tripline/config/config';
 import type { Attributes } from '@tripline/contracts/attributes';
@@ -256,11 +255,9 @@ function versionOf(
     ...(file.audience === audience
       ? []
       : [`it is for the audience ${file.audience}, and identity.audience is ${audience ?? 'not set'}`]),
-    ...lint(file, version.lock).flatMap(({ level, policy, what }) =>
+    ...lint(file, version.lock, files).flatMap(({ level, policy, what }) =>
       level === 'error' ? [policy === undefined ? what : `${policy}: ${what}`] : [],
     ),
-    ...faultsOfFiles(file, files),
-    ...runCases(file, version.lock).faults.map(({ policy, nth, what }) => `${policy}, test ${nth}: ${what}`),
   ];
   return faults.length === 0 ? { version } : { why: faults.join('; ') };
 }

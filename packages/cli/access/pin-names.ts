@@ -21,7 +21,9 @@ export async function pinNames(
   const who = Object.values(file.policies).map((policy) => policy.who);
   const ofJobs = who.flatMap((one) => ('github' in one ? [one.github.repository] : []));
   const ofPeople = Object.values(file.people).flatMap(({ repositories }) => repositories);
-  const names = [...new Set([...ofJobs, ...ofPeople])].sort();
+  const given = Object.values(file.policies).flatMap(({ give }) => give);
+  const ofGiven = given.flatMap((one) => ('github' in one ? one.github.repositories : []));
+  const names = [...new Set([...ofJobs, ...ofPeople, ...ofGiven])].sort();
   const github: LockFile['github'] = {};
   const lines: string[] = [];
   let isWhole = true;
@@ -51,6 +53,8 @@ export async function pinNames(
     const whole = `${one.buildkite.organization}/${one.buildkite.pipeline}`;
     return lock.buildkite[whole] === undefined ? [whole] : [];
   });
+  const projects = given.flatMap((one) => ('gitlab' in one ? [one.gitlab.project] : []));
+  others.push(...projects.filter((name) => lock.gitlab[name] === undefined && !others.includes(name)));
   lines.push(...others.map((name) => `${name}: write its ids into the lock file by hand; no feed of its CI is read`));
   const owners = await pinOwners(db, { file, lock }, since, anew);
   lines.push(...owners.lines);

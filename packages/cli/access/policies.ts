@@ -2,8 +2,10 @@ import { type Difference, diff } from '@tripline/access/diff';
 import { lint } from '@tripline/access/lint';
 import { runCases } from '@tripline/access/run-cases';
 import { whoGets } from '@tripline/access/who-gets';
+import { loadConfig } from '@tripline/config/config';
 import { type Io, UsageError } from '../command.ts';
 import { type Style, styled, wrapped } from '../show.ts';
+import { problemsAtGithub } from './lint-at-github.ts';
 import { readVersion } from './read-files.ts';
 
 type Values = { file?: string | undefined; json?: boolean | undefined };
@@ -12,10 +14,21 @@ export function none(words: readonly string[]): void {
   if (words[0] !== undefined) throw new UsageError(`'${words[0]}' is one word too many; name a file by --file`);
 }
 
-export function lintFile(words: readonly string[], { file, json = false }: Values, io: Io): number {
+/**
+ * Says what is wrong with a file of policies and, where Apps or a reader are configured here, what GitHub says of that which it rests on.
+ * @returns the exit status: 1 where it is not to be used as it is.
+ */
+export async function lintFile(
+  words: readonly string[],
+  { file, json = false, offline = false }: Values & { offline?: boolean | undefined },
+  io: Io,
+): Promise<number> {
   none(words);
   const version = readVersion(io.cwd, file);
-  const problems = lint(version.file, version.lock);
+  const asked = offline
+    ? { problems: [], unasked: [] }
+    : await problemsAtGithub(version.file, loadConfig(io.env, io.cwd));
+  const problems = [...lint(version.file, version.lock, version.files), ...asked.problems];
   const errors = problems.filter(({ level }) => level === 'error').length;
   if (json) for (const problem of problems) io.out(`${JSON.stringify(problem)}\n`);
   else {
@@ -31,6 +44,7 @@ export function lintFile(words: readonly string[], { file, json = false }: Value
       errors === 0 ? `${number} in order\n` : `${number}, not to be used as ${count === 1 ? 'it is' : 'they are'}\n`,
     );
   }
+  if (!json) for (const what of asked.unasked) io.err(`${wrapped(io, `not looked at: ${what}`, 2)}\n`);
   return errors === 0 ? 0 : 1;
 }
 

@@ -91,6 +91,7 @@ const options = {
     value: 'text',
     doc: 'with verify: what the token must be for; with import: what jobs will ask their tokens for (identity.audience)',
   },
+  offline: { type: 'boolean', doc: 'with lint: ask GitHub nothing' },
   keep: { type: 'boolean', doc: 'with try: leave the folder of the playing where it is' },
   json: { type: 'boolean', doc: 'print one JSON object a line' },
 } as const;
@@ -133,7 +134,7 @@ export const access: Command = {
   name: 'access',
   summary: 'Check policies of access, say what they give to whom, list what stands, and say which job a token proves',
   usage: [
-    'access lint [--file <file>] [--json]',
+    'access lint [--offline] [--file <file>] [--json]',
     'access test [--file <file>] [--json]',
     'access who [<what is given> …] [--file <file>] [--json]',
     'access diff <former file> [<new file>] [--json]',
@@ -152,7 +153,8 @@ export const access: Command = {
     'access passkeys end <passkey> --reason <text>',
   ],
   details:
-    'Nothing is given to a job by these. `lint` names what is wrong with a file of policies, `test` decides its tests. ' +
+    'Nothing is given to a job by these. `lint` names what is wrong with a file of policies and the files that it names, `test` decides its tests. ' +
+    'Where `broker.apps` and `github.app` (or a token) are configured, `lint` asks GitHub too whether the Apps have what policies give, and whether the environments are gated. ' +
     '`who` says by which policies something is given, such as `who acme/api contents:write`. ' +
     '`diff` says what a new version gives beside the former one, and exits 1 where it gives more. ' +
     '`explain` says what each policy would have answered the jobs of a run, by what the audit trail kept. ' +
