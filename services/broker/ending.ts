@@ -47,7 +47,7 @@ export async function startEnding(parts: EndingParts): Promise<Ending> {
   });
   const watch = await createWatch({ stream, db, clock, logger, measures, ...(alsoHears && { alsoHears }) });
   const sweeping = startSweeping({
-    ...{ db, clock, logger, measures, append, hasEnded: createEndsAtGitHub({ config, clock, logger }) },
+    ...{ db, clock, logger, measures, append, whichEnded: createEndsAtGitHub({ config, clock, logger }) },
     minterOf: (kind, tier) => minters.of(kind, tier),
   });
   const incidents = startEndingByIncidents({ db, clock, logger });

@@ -11,7 +11,7 @@ import { addGrant, grantStates, minted, startMs } from '@tripline/testing/servic
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { createEndMeasures } from './end-measures.ts';
 import { recordMinted } from './store/credentials.ts';
-import { forget, type Look } from './store/sweeping.ts';
+import { forget } from './store/sweeping.ts';
 import { type SweepParts, sweep } from './sweep.ts';
 
 const logger = createLogger({ service: 'test', level: 'silent' });
@@ -46,9 +46,9 @@ function sweeper(recover?: Minter['recover']) {
       if (by.logIsAway) throw new Error('the log is away');
       told.push(...events.map((event) => parseEvent(event) as TriplineEvent));
     },
-    hasEnded: async (what, { id }: Look) => {
-      asked.push(`${what} of ${id}`);
-      return by.isAway ? undefined : by.ended.has(id);
+    whichEnded: async (all) => {
+      for (const { of, look } of all) asked.push(`${of} of ${look.id}`);
+      return by.isAway ? new Set() : by.ended;
     },
   };
   return {
@@ -98,10 +98,25 @@ test('of many jobs those are asked for first that were not for longest, a few at
   await Promise.all([one.sweepAt(121), other.sweepAt(121, '00000000-0000-4000-8000-000000000002')]);
   const asked = [...one.asked, ...other.asked];
   expect(new Set(asked).size).toBe(asked.length);
-  expect(one.asked.length).toBe(5);
+  expect(Math.max(one.asked.length, other.asked.length)).toBe(9);
   await one.sweepAt(131);
-  await one.sweepAt(141);
   expect(new Set([...one.asked, ...other.asked]).size).toBe(12);
+});
+
+test('a sweep asks about three repositories, those first whose jobs were not asked for longest', async () => {
+  for (let n = 0; n < 8; n += 1) {
+    await addGrant(db, { id: `g${n}`, keys: keys(n), askedAtMs: startMs + n });
+    const job = { id: String(n % 4), name: `acme/r${n % 4}` };
+    await fresh.db.pool.query(`UPDATE access_grants SET job = jsonb_set(job, '{repository}', $2) WHERE id = $1`, [
+      `g${n}`,
+      JSON.stringify(job),
+    ]);
+  }
+  const { sweepAt, asked } = sweeper();
+  await sweepAt(121);
+  expect(asked.sort()).toEqual(['g0', 'g1', 'g2', 'g4', 'g5', 'g6'].map((id) => `job of ${id}`));
+  await sweepAt(131);
+  expect(asked.slice(6).sort()).toEqual(['job of g3', 'job of g7']);
 });
 
 test('a job that never ends loses what it was given when its policy says so', async () => {

@@ -27,15 +27,19 @@ export type SweepParts = {
   measures: Pick<EndMeasures, 'sweepFound'>;
   minterOf: (kind: GiveKind, tier: string) => Pick<Minter, 'revoke' | 'recover'> | undefined;
   append: (events: readonly TriplineEvent[]) => Promise<unknown>;
-  /** Asks the provider; undefined where it gives no answer, or there is nothing to ask it with. */
-  hasEnded: (what: End['of'], look: Look) => Promise<boolean | undefined>;
+  /** Asks the provider. @returns ids of the grants whose job or run has ended, as far as it says so. */
+  whichEnded: (asked: readonly Asked[]) => Promise<ReadonlySet<string>>;
 };
 
+/** A live grant, and whether its job or its run is asked for. */
+export type Asked = { of: End['of']; look: Look };
+
 const everyMs = 10_000;
-/** The same job is not asked for more often. With `asksAtOnce` a sweep, more than 30 live grants are each asked for less often. */
+/** The same job is not asked for more often. With `asksAtOnce` a sweep, more than 54 live grants are each asked for less often. */
 const askAgainMs = 60_000;
-/** A look takes two requests of the installation's 5,000 an hour, on which the responses draw too. */
-const asksAtOnce = 5;
+/** A job takes a request of the installation's 5,000 an hour, on which the responses draw too, and a repository two beside. */
+const asksAtOnce = 9;
+const repositoriesAtOnce = 3;
 /** A mint that takes longer was ours that died: its record never comes. */
 const mintedWithinMs = 120_000;
 const recoverClaimMs = 60_000;
@@ -80,8 +84,8 @@ export async function sweep(parts: SweepParts, by: string): Promise<void> {
   const nowMs = clock.nowMs();
   found(parts, 'longest', await endLongest(db, nowMs));
   await endExpired(db, { nowMs, expiredBeforeMs: nowMs - expiryMarginMs });
-  const looks = await takeLooks(db, { nowMs, againMs: nowMs + askAgainMs, limit: asksAtOnce });
-  await Promise.all(looks.map((look) => lookAt(parts, look)));
+  const bounds = { limit: asksAtOnce, repositories: repositoriesAtOnce };
+  await lookAt(parts, await takeLooks(db, { nowMs, againMs: nowMs + askAgainMs, ...bounds }));
   const claim = { by, nowMs, forMs: recoverClaimMs, askedBeforeMs: nowMs - mintedWithinMs };
   const unrecorded = await claimUnrecorded(db, { ...claim, limit: recoveriesAtOnce });
   for (const one of unrecorded) await giveUp(parts, one);
@@ -93,15 +97,20 @@ function found({ measures, logger }: SweepParts, why: string, ended: readonly En
   logger.warn({ why, grants: ended.map(({ id }) => id) }, 'the sweep ended grants that nothing else had ended');
 }
 
-/** Asks whether the job still runs. Without an answer it is asked again; what its policy allows at most ends it all the same. */
-async function lookAt(parts: SweepParts, look: Look): Promise<void> {
+/** Asks which jobs still run. Without an answer they are asked for again; what their policy allows at most ends them all the same. */
+async function lookAt(parts: SweepParts, looks: readonly Look[]): Promise<void> {
   const { db, clock } = parts;
-  const { jobKey, runKey, until } = look;
-  const asksRun = until === 'run' || jobKey === runKey;
-  const end: Pick<End, 'of' | 'key'> = asksRun ? { of: 'run', key: runKey } : { of: 'job', key: jobKey };
-  if ((await parts.hasEnded(end.of, look)) !== true) return;
-  const nowMs = clock.nowMs();
-  found(parts, `${end.of}-ended`, await endUnheard(db, { ...end, endedAtMs: nowMs }, nowMs));
+  if (looks.length === 0) return;
+  const asked = looks.map(
+    (look): Asked => ({ of: look.until === 'run' || look.jobKey === look.runKey ? 'run' : 'job', look }),
+  );
+  const ended = await parts.whichEnded(asked);
+  for (const { of, look } of asked) {
+    if (!ended.has(look.id)) continue;
+    const nowMs = clock.nowMs();
+    const end = { of, key: of === 'run' ? look.runKey : look.jobKey, endedAtMs: nowMs };
+    found(parts, `${of}-ended`, await endUnheard(db, end, nowMs));
+  }
 }
 
 /** Nobody was given it. What its provider has under the grant's id is revoked, where it can be asked; else it expires by itself. */

@@ -1,6 +1,6 @@
 import { startFakeService } from '@tripline/testing/integration.conformance';
 import { afterEach, expect, test } from 'vitest';
-import { readJob } from './job.ts';
+import { type EndQuestion, readJob, whichEnded } from './job.ts';
 import { readPolicyCommit } from './policy-files.ts';
 import { CannotReadError } from './reader.ts';
 
@@ -86,4 +86,38 @@ test('a job is asked for by run, attempt and check run; another of its number is
   expect(await answer({ ...job, run_id: 10 })).toBeUndefined();
   expect(await answer({ ...job, check_run_url: 'https://api.github.com/…/check-runs/502' })).toBeUndefined();
   expect(await answer({ message: 'moved' })).toBeUndefined();
+});
+
+test('jobs of a repository are asked for by one token; what is not there has ended only where its runs may be read', async () => {
+  const repository = { id: '74', name: 'acme/api' };
+  const of = (run: string, checkRunId: string | null): EndQuestion => ({
+    ...{ repository, run: { id: run, attempt: 1 }, checkRunId },
+  });
+  const job = (run_id: number, id: number, status: string) => ({
+    [`/repos/acme/api/actions/jobs/${id}`]: { run_id, run_attempt: 1, status, check_run_url: `https://x/${id}` },
+  });
+  const runAt = (id: number, status: string) => ({
+    [`/repos/acme/api/actions/runs/${id}/attempts/1`]: { id, run_attempt: 1, status },
+  });
+  const known = {
+    ...{
+      ...job(1, 11, 'completed'),
+      ...job(2, 12, 'in_progress'),
+      ...runAt(3, 'completed'),
+      ...runAt(5, 'in_progress'),
+    },
+    '/repos/acme/api/actions/runs?per_page=1': { workflow_runs: [{ repository: { id: 74 } }] },
+    '/repos/acme/api': { id: 74 },
+  };
+  const questions = [of('1', '11'), of('2', '12'), of('3', null), of('4', '14'), of('5', '15')] as const;
+  const ask = async (answers: Record<string, unknown>) => {
+    await close();
+    return whichEnded(await github(answers), [...questions], options);
+  };
+  // The run of the fourth is gone; that of the fifth goes on, so that its job may be there under another id.
+  expect(await ask(known)).toEqual([true, false, true, true, undefined]);
+  const unread = { ...known, '/repos/acme/api/actions/runs?per_page=1': undefined };
+  expect(await ask(unread)).toEqual([true, false, true, undefined, undefined]);
+  // Another repository bears the name by now.
+  expect(await ask({ ...known, '/repos/acme/api': { id: 75 } })).toEqual([true, false, true, undefined, undefined]);
 });

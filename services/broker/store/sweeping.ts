@@ -11,24 +11,30 @@ import { forgetPasskeys } from './passkeys.ts';
 export type Look = { id: string; jobKey: string; runKey: string; until: 'job' | 'run'; job: Proof & GitHubJob };
 
 /**
- * Takes grants whose job is to be asked for, those first that were not for longest. Each is taken once until `againMs`, by whichever
- * replica.
+ * Takes grants whose job is to be asked for, those first that were not for longest, and with them others of their repositories, which the
+ * same token asks for. Each is taken once until `againMs`, by whichever replica.
  */
 export async function takeLooks(
   db: Db,
-  { nowMs, againMs, limit }: { nowMs: number; againMs: number; limit: number },
+  { nowMs, againMs, limit, repositories }: { nowMs: number; againMs: number; limit: number; repositories: number },
 ): Promise<Look[]> {
   const { rows } = await db.pool.query<Look>(
-    `WITH due AS MATERIALIZED (
-       SELECT g.id FROM access_grants g
-       WHERE g.ending_at IS NULL AND EXISTS (SELECT FROM access_credentials c WHERE c.grant_id = g.id AND c.state = 'live' AND c.due_at <= $1)
-       ORDER BY (SELECT min(c.due_at) FROM access_credentials c WHERE c.grant_id = g.id AND c.state = 'live')
-       LIMIT $3 FOR UPDATE OF g SKIP LOCKED
+    `WITH waiting AS MATERIALIZED (
+       SELECT g.id, g.job #>> '{repository,id}' AS repository, min(c.due_at) AS due
+       FROM access_grants g JOIN access_credentials c ON c.grant_id = g.id AND c.state = 'live'
+       WHERE g.ending_at IS NULL GROUP BY g.id HAVING min(c.due_at) <= $1 ORDER BY due LIMIT 1000
+     ), first AS (
+       SELECT repository FROM waiting GROUP BY repository ORDER BY min(due) LIMIT $4
+     ), due AS MATERIALIZED (
+       SELECT id FROM access_grants WHERE ending_at IS NULL AND id IN (
+         SELECT id FROM waiting WHERE repository IN (SELECT repository FROM first) ORDER BY due LIMIT $3
+       ) FOR UPDATE SKIP LOCKED
      ), taken AS (
-       UPDATE access_credentials c SET due_at = $2 FROM due WHERE c.grant_id = due.id AND c.state = 'live' RETURNING c.grant_id
+       UPDATE access_credentials c SET due_at = $2 FROM due
+       WHERE c.grant_id = due.id AND c.state = 'live' AND c.due_at <= $1 RETURNING c.grant_id
      )
      SELECT id, job_key AS "jobKey", run_key AS "runKey", until, job FROM access_grants WHERE id IN (SELECT grant_id FROM taken)`,
-    [new Date(nowMs), new Date(againMs), limit],
+    [new Date(nowMs), new Date(againMs), limit, repositories],
   );
   return rows;
 }
