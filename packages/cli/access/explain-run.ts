@@ -3,7 +3,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { askedOf } from '@tripline/access/asked-of';
 import { type Decision, decide } from '@tripline/access/decide';
-import type { Version } from '@tripline/access/diff';
 import { houseOf, overridesOf } from '@tripline/access/house';
 import { type LoggedJob, readingRuns } from '@tripline/access/known-run';
 import type { Policy } from '@tripline/access/policy';
@@ -19,41 +18,55 @@ import { findEvent, readLog } from '@tripline/trail/read-log';
 import { listReceived } from '@tripline/trail/received';
 import { createJudge } from '../replay/judge.ts';
 import { openScratch } from '../replay/scratch.ts';
+import type { DatedVersion } from './policy-versions.ts';
 
 /** What one policy would have said to one job. */
 export type Answer = { policy: string } & Decision;
-export type ExplainedJob = { job: string; attempt: number; startedAt: string | null; answers: Answer[] };
+/** `judgedBy`: the policies that were in force when it started; null where none were yet, so that there are no answers. */
+export type ExplainedJob = {
+  job: string;
+  attempt: number;
+  startedAt: string | null;
+  judgedBy: string | null;
+  answers: Answer[];
+};
 export type ExplainedRun = { repository: string; run: string; jobs: ExplainedJob[] };
 
 /**
- * What each policy would have answered each job of a run while it ran, by what the trail kept from `from` on: nothing is given or
- * recorded. Undefined where no event tells of the run.
+ * What each policy would have answered each job of a run while it ran, by what the trail kept from `from` on, and by those of
+ * `versions` that were in force when the job started: nothing is given or recorded. Undefined where no event tells of the run.
  *
  * A token says which workflow holds the job; of a run that calls several, the one that the policy asks for is supposed. Nobody
  * was asked for a second factor, and from which address it would have asked is not known.
  */
 export async function explainRun(
   { db, config, set }: { db: Db; config: Config; set: RuleSet },
-  { repository, run, from, policies }: { repository: string; run: string; from: Date; policies: Version },
+  {
+    repository,
+    run,
+    from,
+    versions,
+  }: { repository: string; run: string; from: Date; versions: readonly DatedVersion[] },
 ): Promise<ExplainedRun | undefined> {
   const of = await findRun(db, repository, run, from);
   if (of === undefined) return undefined;
-  const known = await knownJobs({ db, config, set }, of, { run, from, policies });
+  const known = await knownJobs({ db, config, set }, of, { run, from, versions });
   const jobs: ExplainedJob[] = [];
   for (const one of known.values()) {
     const { job, known: facts, startedMs } = one;
     const at = startedMs === undefined ? new Date() : new Date(startedMs);
     const incidents = await readOpenAt(db, of.workspace, one.things, at);
-    const answers = Object.entries(policies.file.policies).flatMap(([policy, asked]) => {
+    const policies = versions.findLast(({ fromMs }) => fromMs <= at.getTime());
+    const answers = Object.entries(policies?.file.policies ?? {}).flatMap(([policy, asked]) => {
       if (!mayBeOf(asked, one)) return [];
       const asking = { ...job, cautions: [], owner: { id: of.ownerId, name: repository.split('/')[0]! } };
       const workflow = heldBy(asked, one);
       const all = { ...facts, incidents, address: undefined, approval: undefined };
-      const house = { tiers: policies.file.tiers, lock: policies.lock };
+      const house = { tiers: policies!.file.tiers, lock: policies!.lock };
       return [{ policy, ...decide({ ...asking, workflow: { ...job.workflow, ref: workflow } }, all, asked, house) }];
     });
     const startedAt = startedMs === undefined ? null : at.toISOString();
-    jobs.push({ job: one.name, attempt: job.run.attempt, startedAt, answers });
+    jobs.push({ job: one.name, attempt: job.run.attempt, startedAt, judgedBy: policies?.said ?? null, answers });
   }
   return { repository, run, jobs };
 }
@@ -75,14 +88,15 @@ async function findRun(db: Db, repository: string, run: string, since: Date) {
 async function knownJobs(
   { db, config, set }: { db: Db; config: Config; set: RuleSet },
   { workspace, partition }: { workspace: string; partition: number },
-  { run, from, policies }: { run: string; from: Date; policies: Version },
+  { run, from, versions }: { run: string; from: Date; versions: readonly DatedVersion[] },
 ): Promise<Map<string, LoggedJob>> {
   const told = new Map<string, LoggedJob>();
   let batch: LoggedJob[] = [];
   const rule = readingRuns((_, key, jobs) => {
     if (key.endsWith(`#${run}`)) batch.push(...jobs.filter(({ job }) => job.checkRunId !== null));
   });
-  const written = { ...houseOf(set.rules), workflows: askedOf(policies).workflows };
+  const workflows = [...new Set(versions.flatMap((one) => askedOf(one).workflows))].sort();
+  const written = { ...houseOf(set.rules), workflows };
   const folder = mkdtempSync(join(tmpdir(), 'tripline-access-'));
   const scratch = openScratch(folder);
   try {

@@ -2,6 +2,8 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
+import { macOfPolicies } from '@tripline/broker/policy-mac';
+import { keepPolicies } from '@tripline/broker/store/policies';
 import { freshDatabase } from '@tripline/testing/postgres/postgres';
 import { eventsOf } from '@tripline/testing/timeline/in-words';
 import { at, toRecords } from '@tripline/testing/timeline/play';
@@ -118,7 +120,9 @@ test('test decides the tests, who and diff say what is given', async () => {
 test('explain says what would have been granted to each job of a run, and why not', async () => {
   await access('lock');
   const granted = await access('explain', 'acme/app#7', '--from', '24h');
-  expect(granted.out).toMatch(/^deploy \(attempt 1, started [^)]+\)\n {2}deploy-app: would be granted\n$/);
+  expect(granted.out).toMatch(
+    /^deploy \(attempt 1, started [^)]+\)\n {2}by [\s\S]*access\.yaml as it is now\n {2}deploy-app: would be granted\n$/,
+  );
   expect(granted.status).toBe(0);
   const denied = await access('explain', 'acme/app#8', '--from', '24h');
   expect(denied.status).toBe(1);
@@ -130,6 +134,59 @@ test('explain says what would have been granted to each job of a run, and why no
     status: 1,
     err: expect.stringContaining('no event of acme/app#99'),
   });
+});
+
+test('explain judges by the policies that were in force then, and says which; a row of somebody without the broker’s key is none', async () => {
+  const lockText = readFileSync(join(folder, 'access.lock'), 'utf8');
+  const key = 'an-event-key-of-32-characters-or-so';
+  writeFileSync(
+    join(folder, 'tripline.yaml'),
+    JSON.stringify({ broker: { policy: { repository: 'acme/access' }, eventKeys: [key] } }),
+    { mode: 0o600 },
+  );
+  /** Jobs say themselves when they started, on the timeline's day. */
+  const startedAt = (time: string) => Date.parse(`2026-03-11T${time}:00Z`);
+  const take = async (name: string, text: string, atMs: number, signedBy = key) => {
+    const stored = {
+      ...{ repositoryId: '90', repository: 'acme/access', branch: 'main', path: 'access.yaml', files: {} },
+      ...{
+        revision: Buffer.from(name).toString('hex').padEnd(40, '0'),
+        policies: text,
+        lock: lockText,
+        reviewed: 'by bea',
+      },
+    };
+    await keepPolicies(database.db, stored, { sha256: 'a'.repeat(64), mac: macOfPolicies(stored, signedBy) });
+    await database.db.pool.query('UPDATE access_policies SET taken_at = $1 WHERE revision = $2', [
+      new Date(atMs),
+      stored.revision,
+    ]);
+    return stored.revision.slice(0, 12);
+  };
+  try {
+    const former = policies.replace('refs/heads/main\n        environment', 'refs/heads/release\n        environment');
+    const first = await take('first', former, startedAt('09:05'));
+    // Between run 7 and run 8 the branch was put right.
+    const second = await take('second', policies, startedAt('09:15'));
+    await take(
+      'forged',
+      policies.replace('needs: { reviewed: true, noIncident: high }', 'needs: { reviewed: true }'),
+      startedAt('09:01'),
+      'another-key-of-32-characters-or-so',
+    );
+    const seven = await access('explain', 'acme/app#7', '--from', '24h');
+    expect(seven.out).toContain(`  by acme/access@${first}\n`);
+    expect(seven.out).toContain('deploy-app: would be denied\n    ref: ');
+    const eight = await access('explain', 'acme/app#8', '--from', '24h', '--json');
+    expect(JSON.parse(eight.out)).toMatchObject({ judgedBy: `acme/access@${second}` });
+    await database.db.pool.query('UPDATE access_policies SET taken_at = now()');
+    expect((await access('explain', 'acme/app#7', '--from', '24h')).out).toContain(
+      'no policies were in force when it started',
+    );
+    expect((await access('explain', 'acme/app#7', '--from', '24h', '--file', 'access.yaml')).status).toBe(0);
+  } finally {
+    rmSync(join(folder, 'tripline.yaml'));
+  }
 });
 
 test('wrong usage and a file that cannot be used are said with what to do', async () => {

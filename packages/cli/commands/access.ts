@@ -11,7 +11,8 @@ import { importTrusts } from '../access/import-trusts.ts';
 import { passkeys } from '../access/passkeys.ts';
 import { pinNames } from '../access/pin-names.ts';
 import { difference, lintFile, none, testFile, who } from '../access/policies.ts';
-import { hasUsualFile, readVersion, usualFile } from '../access/read-files.ts';
+import { versionOfFile, versionsTaken } from '../access/policy-versions.ts';
+import { hasUsualFile, readVersion } from '../access/read-files.ts';
 import { askForRight, endRight, listRequests } from '../access/requests.ts';
 import { listStanding } from '../access/standing.ts';
 import { withTrailUses } from '../access/trail-uses.ts';
@@ -157,7 +158,7 @@ export const access: Command = {
     'Where `broker.apps` and `github.app` (or a token) are configured, `lint` asks GitHub too whether the Apps have what policies give, and whether the environments are gated. ' +
     '`who` says by which policies something is given, such as `who acme/api contents:write`. ' +
     '`diff` says what a new version gives beside the former one, and exits 1 where it gives more. ' +
-    '`explain` says what each policy would have answered the jobs of a run, by what the audit trail kept. ' +
+    '`explain` says what each policy would have answered the jobs of a run, by what the audit trail kept, and by the policies that were in force when each started where a broker took them from a repository; else, and with `--file`, by a file as it is now. ' +
     '`lock` writes beside the policies which ids their names mean, by what was received of them: a name alone gives nobody anything. ' +
     '`standing` lists what stands at GitHub by itself (tokens, deploy keys, apps, secrets by name, owners and members, runners, environments), with its age, reach, last use and risk, ' +
     'and what tiers share of it by the tiers of the file of policies; who uses it is read from the trail. With `--plan` it says how each is retired and writes the policies that take its place; nothing is changed. What may not be read is said with what to grant, and makes it exit 1. ' +
@@ -227,13 +228,14 @@ async function explain(
   const [, repository, run] = /^([^/#\s]+\/[^/#\s]+)#(\d+)$/.exec(named ?? '') ?? [];
   if (repository === undefined || run === undefined || more !== undefined)
     throw new UsageError('say which run: `tripline access explain acme/api#29679449`');
-  const policies = readVersion(io.cwd, file ?? usualFile);
   const config = loadConfig(io.env, io.cwd);
   const set = await loadRuleSet(config);
   const since = momentOf('--from', from ?? '30d', Date.now());
-  const explained = await withStore(config, (db) =>
-    explainRun({ db, config, set }, { repository, run, from: since, policies }),
-  );
+  const explained = await withStore(config, async (db) => {
+    const taken = file === undefined ? await versionsTaken(db, config) : [];
+    const versions = taken.length > 0 ? taken : [versionOfFile(io.cwd, file)];
+    return explainRun({ db, config, set }, { repository, run, from: since, versions });
+  });
   if (explained === undefined)
     throw new UserError(
       `no event of ${named} is in the audit trail; \`tripline events --repository ${repository}\` lists those that are`,
@@ -287,10 +289,12 @@ function progressOf(io: Io, json: boolean): (read: number, of: number) => void {
 
 const decisionStyles: Record<string, Style> = { granted: 'green', pending: 'yellow', denied: 'red' };
 
-function describeJob({ job, attempt, startedAt, answers }: ExplainedJob, io: Io): string {
+function describeJob({ job, attempt, startedAt, judgedBy, answers }: ExplainedJob, io: Io): string {
   const when = startedAt === null ? 'not started' : `started ${moment(startedAt)}`;
   const lines = [`${styled(io, 'bold', job)} (attempt ${attempt}, ${when})\n`];
-  if (answers.length === 0) lines.push('  no policy is written for its repository\n');
+  if (judgedBy === null) lines.push('  no policies were in force when it started\n');
+  else lines.push(`  by ${wrapped(io, judgedBy, 5)}\n`);
+  if (judgedBy !== null && answers.length === 0) lines.push('  no policy is written for its repository\n');
   for (const { policy, decision, reasons } of answers) {
     lines.push(`  ${policy}: would be ${styled(io, decisionStyles[decision]!, decision)}\n`);
     for (const { message, help } of reasons)

@@ -10,6 +10,19 @@ export async function readNewest({ pool }: Db): Promise<(StoredPolicies & { mac:
   return rows[0];
 }
 
+/** Versions that were taken, oldest first, each with when: the newest of them, at most `most`. */
+export async function readTaken(
+  { pool }: Db,
+  most: number,
+): Promise<(StoredPolicies & { mac: string; takenAt: Date })[]> {
+  const { rows } = await pool.query<StoredPolicies & { mac: string; takenAt: Date }>(
+    `SELECT repository_id AS "repositoryId", repository, branch, path, revision, policies, lock, files, reviewed, mac, taken_at AS "takenAt"
+     FROM access_policies ORDER BY nth DESC LIMIT $1`,
+    [most],
+  );
+  return rows.toReversed();
+}
+
 /** Keeps a version, unless another broker has kept just that. */
 export async function keepPolicies(
   { pool }: Db,
