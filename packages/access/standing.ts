@@ -43,6 +43,9 @@ export const standingKinds = {
   runner: 'runner',
   environment: 'environment',
   'oidc-subject': 'subject of id tokens',
+  'aws-role': 'AWS role that id tokens of GitHub open',
+  'aws-access-key': 'AWS access key',
+  'vault-role': 'Vault role that id tokens of GitHub open',
 } as const;
 export type StandingKind = keyof typeof standingKinds;
 
@@ -84,6 +87,12 @@ export const traits = {
   ungated: { level: 'medium', says: 'nobody and nothing must approve a deployment to it' },
   'administrators-bypass': { level: 'low', says: 'administrators may pass its protection by' },
   'every-branch': { level: 'medium', says: 'jobs of any branch may name it' },
+  'any-repository': { level: 'high', says: 'jobs of any repository at GitHub may open it, strangers’ too' },
+  'every-job-of-repository': {
+    level: 'medium',
+    says: 'jobs of every branch, event and pull request of its repositories may open it',
+  },
+  'no-audience': { level: 'medium', says: 'an id token that was made for anybody suffices' },
   'names-in-subject': { level: 'low', says: 'its subject names names, which may be given to another' },
 } as const satisfies Record<string, { level: RiskLevel; says: string }>;
 export type Trait = keyof typeof traits;
@@ -100,6 +109,9 @@ export type StandingGap = {
   /** Of these kinds some may not have been told: one that is not there may still stand. */
   kinds: readonly StandingKind[];
 };
+
+/** How something that stands is ended: the calls, or what a person does, how to see that it is, and the way back. */
+export type Retirement = { trial: string; retire: string[]; check: string; wayBack: string };
 
 /** What stands in an organisation, and what of it could not be told. */
 export type StandingLook = { rows: readonly Standing[]; gaps: readonly StandingGap[] };

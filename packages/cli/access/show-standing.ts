@@ -1,7 +1,14 @@
 import type { Shared } from '@tripline/access/isolation';
 import type { PlannedPolicies } from '@tripline/access/plan';
-import { idleForMs, riskOf, type Standing, type StandingGap, standingKinds, traits } from '@tripline/access/standing';
-import type { Retirement } from '@tripline/integrations/github/standing/retire';
+import {
+  idleForMs,
+  type Retirement,
+  riskOf,
+  type Standing,
+  type StandingGap,
+  standingKinds,
+  traits,
+} from '@tripline/access/standing';
 import { plain } from '@tripline/runtime/plain';
 import type { Io } from '../command.ts';
 import { lineOf, type Style, styled, wrapped } from '../show.ts';

@@ -1,8 +1,10 @@
 import { sharedByTiers } from '@tripline/access/isolation';
 import { coveredBy, planPolicies } from '@tripline/access/plan';
 import type { PolicyFile } from '@tripline/access/policy';
-import { byRisk, type Standing } from '@tripline/access/standing';
+import { byRisk, type Retirement, type Standing, type StandingLook } from '@tripline/access/standing';
 import type { Config } from '@tripline/config/config';
+import { createAwsApi } from '@tripline/integrations/aws/api';
+import { readAwsStanding, retirementOfAws } from '@tripline/integrations/aws/standing';
 import {
   CannotReadError,
   type GitHubAccess,
@@ -12,19 +14,29 @@ import {
   withReader,
 } from '@tripline/integrations/github/reader';
 import { readStanding, standingPermissions } from '@tripline/integrations/github/standing/read';
-import { retirementOf } from '@tripline/integrations/github/standing/retire';
+import { type OfGithub, retirementOf } from '@tripline/integrations/github/standing/retire';
+import { tiersOf } from '@tripline/integrations/minter';
+import { createVaultSession } from '@tripline/integrations/vault/session';
+import { readVaultStanding, retirementOfVault } from '@tripline/integrations/vault/standing';
+import { systemClock } from '@tripline/runtime/clock';
 import { plain } from '@tripline/runtime/plain';
 import { type Io, UserError } from '../command.ts';
 import { type Listed, type Plan, printJson, printTable } from './show-standing.ts';
 
 export type StandingParts = {
-  config: Pick<Config, 'github' | 'workspaces'>;
+  config: Pick<Config, 'github' | 'workspaces' | 'broker'>;
   nowMs: number;
   /** Absent: nothing is said of what tiers share and of what a policy gives already. */
   policies: Pick<PolicyFile, 'tiers' | 'policies'> | undefined;
   /** Fills in who used what, by the trail; absent where there is none. */
   uses: ((organization: string, rows: readonly Standing[]) => Promise<Standing[]>) | undefined;
   fetch?: typeof globalThis.fetch;
+};
+/** Something else than GitHub in which rights stand, that id tokens of jobs open. */
+type Elsewhere = {
+  name: string;
+  read: () => Promise<StandingLook>;
+  retire: (row: Standing) => Retirement;
 };
 type Choice = {
   org?: string | undefined;
@@ -68,7 +80,50 @@ export async function listStanding(parts: StandingParts, choice: Choice, io: Io)
     if (choice.json) printJson(told, io);
     else printTable(told, io);
   }
+  if (choice.org === undefined && choice.repositories === undefined)
+    for (const place of elsewhere(parts)) if (!(await listElsewhere(place, parts.nowMs, choice, io))) isWhole = false;
   return isWhole ? 0 : 1;
+}
+
+/** Accounts of AWS and Vaults in which the broker is known, by what it is known there. */
+function elsewhere({ config: { broker }, nowMs, fetch }: StandingParts): Elsewhere[] {
+  const options = { clock: { ...systemClock, nowMs: () => nowMs }, fetch };
+  return [
+    ...broker.aws.map((settings): Elsewhere => {
+      const api = createAwsApi(settings, options);
+      return {
+        name: `AWS (${tiersOf(settings)})`,
+        read: () => readAwsStanding(api),
+        retire: (row) => retirementOfAws(row, settings.webIdentity?.role),
+      };
+    }),
+    ...broker.vault.map((settings): Elsewhere => {
+      const session = createVaultSession(settings, options);
+      const { host } = new URL(settings.url);
+      return {
+        name: `Vault ${host} (${tiersOf(settings)})`,
+        read: () => readVaultStanding(session, host),
+        retire: retirementOfVault,
+      };
+    }),
+  ];
+}
+
+async function listElsewhere(
+  { name, read, retire }: Elsewhere,
+  nowMs: number,
+  choice: Choice,
+  io: Io,
+): Promise<boolean> {
+  const { rows, gaps } = await read();
+  const plan = (row: Standing): [string, Plan] => [row.id, { ...retire(row), text: undefined, unknown: [] }];
+  const told: Listed = {
+    ...{ organization: name, gaps, nowMs, rows: rows.toSorted(byRisk(nowMs)), shared: [], covered: new Map() },
+    plans: new Map(choice.plan ? rows.map(plan) : []),
+  };
+  if (choice.json) printJson(told, io);
+  else printTable(told, io);
+  return gaps.length === 0;
 }
 
 async function organizationsOf(
@@ -142,7 +197,7 @@ function plansOf(
     rows.map((row) => {
       const planned =
         row.kind === 'secret' ? planPolicies(row, holds.get(row.name), tiers) : { text: undefined, unknown: [] };
-      return [row.id, { ...retirementOf(row, organization), ...planned }];
+      return [row.id, { ...retirementOf(row as OfGithub, organization), ...planned }];
     }),
   );
 }

@@ -1,10 +1,9 @@
-import type { Standing } from '@tripline/access/standing';
 import { bodiesOf, type DescribedGitHub, serveGitHub } from '@tripline/testing/fakes/github-openapi';
 import { standingAnswers, startStandingGitHub } from '@tripline/testing/fakes/github-standing';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createGitHubClient } from '../client.ts';
 import { readStanding } from './read.ts';
-import { retirementOf } from './retire.ts';
+import { type OfGithub, retirementOf } from './retire.ts';
 
 /** Every call that a plan may print, as GitHub's description names it. */
 const operations = [
@@ -30,7 +29,7 @@ const operations = [
 ];
 let github: DescribedGitHub;
 let standing: Awaited<ReturnType<typeof startStandingGitHub>>;
-let rows: readonly Standing[];
+let rows: readonly OfGithub[];
 beforeAll(async () => {
   github = await serveGitHub(operations);
   const answers = standingAnswers();
@@ -51,7 +50,7 @@ beforeAll(async () => {
     ],
   });
   const client = createGitHubClient({ apiUrl: standing.url, authorization: 'token t', manner: 'patient' });
-  rows = (await readStanding(client, 'acme')).rows;
+  rows = (await readStanding(client, 'acme')).rows as readonly OfGithub[];
 });
 afterAll(async () => {
   await standing.close();

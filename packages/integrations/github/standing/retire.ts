@@ -1,15 +1,15 @@
-import type { Standing } from '@tripline/access/standing';
+import type { Retirement, Standing, StandingKind } from '@tripline/access/standing';
 import { describeRequest, type GitHubRequest, ownerAndRepo } from '../client.ts';
-
-/** How something that stands is ended: the calls, or what a person does, how to see that it is, and the way back. */
-export type Retirement = { trial: string; retire: string[]; check: string; wayBack: string };
 
 const seeIt = (what: string) => `Look again: \`tripline access standing\` has no row ${what} any more.`;
 const bothInForce =
   'Let the jobs ask the broker, and leave it in force for two weeks: each use of it shows here as its last use.';
 
+/** A row of GitHub's own. */
+export type OfGithub = Standing & { kind: Exclude<StandingKind, 'aws-role' | 'aws-access-key' | 'vault-role'> };
+
 /** What retires a row, in the words of GitHub's API. `organization`: whose row it is. */
-export function retirementOf(row: Standing, organization: string): Retirement {
+export function retirementOf(row: OfGithub, organization: string): Retirement {
   const nth = (at: number) => row.id.split('/')[at] ?? '';
   const org = { org: organization };
   const repositories = row.repositories === 'all' ? [] : row.repositories;
