@@ -602,6 +602,17 @@ describe('a delivery that nobody vouched for', () => {
     expect(refuted.findings).toMatchObject([{ subject: 'a', severity: 'low', unproven: true }]);
   });
 
+  test('is judged in full by whoever goes on with the log, whatever else falls due then', () => {
+    const told = [created(0, 'a', 'ada', body), created(2, 'a', 'ada', { ...body, id: 'again' })];
+    for (const proof of ['listed', 'unavailable'] as const) {
+      const events = [...told, answer(4, proof), created(11, 'b')];
+      for (const batchRecords of [1, 2, 3, 4]) {
+        const played = play(events, { rules: [lingering], batchRecords, restartAfterEach: true });
+        expect(played.findings.map(({ occasion }) => occasion)).toEqual(['again', 'event-4']);
+      }
+    }
+  });
+
   test('takes nothing back: what it would explain falls to low', () => {
     const told = [created(-9, 'a-gate', 'ada', body), deleted(-8, 'a-gate'), created(0, 'a')];
     const late = created(3, 'a-gate', 'eve', { ...body, id: 'again' });

@@ -101,14 +101,19 @@ export function createScopes(parts: {
       const scope = scopeOfRule(factRows(fact), workspace);
       return keys.map((key) => slotIn(scope, key, false));
     },
-    /** The slot of a key that only shows while a batch is judged: given at once where it is in memory, else asked for. */
+    /**
+     * The slot of a key that only shows while a batch is judged: given at once where it is in memory, else asked for. One that
+     * was asked for before stays so: who was handed it then did without, and must be evaluated again.
+     */
     lateSlotOf(rule: string, workspace: string, key: string): Slot {
-      const slot = slotIn(scopeOfRule(rule, workspace), key, false);
+      const scope = scopeOfRule(rule, workspace);
+      const isFirst = !scope.slots.has(key);
+      const slot = slotIn(scope, key, false);
       if (isHeld(slot) || peek === undefined) return slot;
       const named = splitKey(slot.joined);
       const row = peek(named);
       if (row === undefined) return slot;
-      missing.delete(slot.joined);
+      if (isFirst) missing.delete(slot.joined);
       state.give([named], row === null ? [] : soundOf(row));
       return slot;
     },

@@ -4,6 +4,7 @@ import type { Db } from '@tripline/db/database';
 import { createDetector } from '@tripline/detector/detector';
 import { type RuleSet, ruleSetOf } from '@tripline/detector/load-rules';
 import { readState } from '@tripline/detector/state-keeper';
+import type { StoreOptions } from '@tripline/engine/keyed-state/state-store';
 import { configureRule } from '@tripline/engine/settings';
 import { type Clock, systemClock } from '@tripline/runtime/clock';
 import { createLogger } from '@tripline/runtime/logger';
@@ -27,6 +28,8 @@ export async function detectorByHand(
     github?: boolean;
     /** Where policies of access are; none unless told otherwise. */
     policy?: Config['broker']['policy'];
+    /** How much of keyed state is held in memory; so little that it is merged while a test runs, unless told otherwise. */
+    state?: StoreOptions;
   },
 ) {
   let handlers: ConsumerHandlers | undefined;
@@ -65,8 +68,7 @@ export async function detectorByHand(
     metrics: createMetrics({ service: 'detector' }),
     worker: false,
     gatherMs: options.gatherMs ?? 0,
-    // So small that state is merged while a test runs.
-    state: { memtableBytes: 600, blockCacheBytes: 2000, blockBytes: 256, blocksPerGroup: 4 },
+    state: options.state ?? { memtableBytes: 600, blockCacheBytes: 2000, blockBytes: 256, blocksPerGroup: 4 },
   });
   const lost = new AbortController().signal;
   return {
