@@ -1113,6 +1113,45 @@ CREATE INDEX trail_by_event ON ONLY public.trail USING btree (event_id);
 CREATE INDEX trail_by_workspace ON ONLY public.trail USING btree (workspace, appended_at);
 CREATE INDEX undelivered_due ON public.undelivered USING btree (hook, asked, first_failed_at) WHERE (made_at IS NULL);
 
+CREATE OR REPLACE FUNCTION public.access_grant_under_lock(of_run text, of_job text, of_grant text)
+ RETURNS TABLE(ending_why text, end_key text)
+ LANGUAGE plpgsql
+AS $function$
+#variable_conflict use_column
+BEGIN
+  IF of_job IS NOT NULL THEN
+    PERFORM pg_advisory_xact_lock_shared(hashtextextended(of_run, 0));
+  END IF;
+  PERFORM pg_advisory_xact_lock(hashtextextended(coalesce(of_job, of_run), 0));
+  RETURN QUERY
+    SELECT g.ending_why, (SELECT key FROM access_ends WHERE key IN (of_run, of_job) ORDER BY ended_at, key LIMIT 1)
+    FROM access_grants g WHERE g.id = of_grant FOR UPDATE;
+END $function$
+;
+
+CREATE OR REPLACE FUNCTION public.access_job_under_lock(of_run text, of_job text, of_workspace text, of_policy text, since timestamp with time zone)
+ RETURNS TABLE(end_key text, ended_at timestamp with time zone, granted integer, to_job integer, is_known boolean, former text[])
+ LANGUAGE plpgsql
+AS $function$
+#variable_conflict use_column
+DECLARE
+  own_key text := coalesce(of_job, of_run);
+BEGIN
+  IF of_job IS NOT NULL THEN
+    PERFORM pg_advisory_xact_lock_shared(hashtextextended(of_run, 0));
+  END IF;
+  PERFORM pg_advisory_xact_lock(hashtextextended(own_key, 0));
+  RETURN QUERY
+    SELECT e.key, e.ended_at,
+      (SELECT count(*)::integer FROM access_grants WHERE workspace = of_workspace AND policy = of_policy AND asked_at > since),
+      (SELECT count(*)::integer FROM access_grants WHERE job_key = own_key AND policy = of_policy AND asked_at > since),
+      EXISTS (SELECT FROM access_grants WHERE workspace = of_workspace AND policy = of_policy),
+      ARRAY (SELECT id FROM access_grants WHERE job_key = own_key AND policy = of_policy AND ending_at IS NULL ORDER BY id)
+    FROM (SELECT) AS always
+    LEFT JOIN (SELECT key, ended_at FROM access_ends WHERE key IN (of_run, of_job) ORDER BY ended_at, key LIMIT 1) AS e ON true;
+END $function$
+;
+
 CREATE OR REPLACE FUNCTION public.log_append(of_topic text, of_partitions integer[], lengths integer[], bytes bytea)
  RETURNS TABLE(to_partition integer, base_offset bigint)
  LANGUAGE sql

@@ -37,6 +37,9 @@ export function setRemediationSwitch(
 
 /** Whether the kill switch is on. Throws, and so stops the caller, when the database does not answer. */
 export async function isRemediationStopped(db: Pick<Db, 'pool'>): Promise<boolean> {
-  const { rows } = await db.pool.query<{ stopped: boolean }>(`SELECT stopped FROM switches WHERE name = 'remediation'`);
+  const { rows } = await db.pool.query<{ stopped: boolean }>({
+    name: 'remediation-stopped',
+    text: `SELECT stopped FROM switches WHERE name = 'remediation'`,
+  });
   return rows[0]?.stopped ?? false;
 }

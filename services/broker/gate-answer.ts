@@ -74,7 +74,7 @@ async function settle(work: Work): Promise<Later> {
   if (await isRemediationStopped(db)) return { afterMs: 5000, fault: 'the kill switch is on: nothing is answered' };
   const inForce = policies();
   if ('fault' in inForce) return { afterMs: 5000, fault: `no policies are in force: ${inForce.fault}` };
-  const jobs = await readKnownRun(db, question.workspace, runOf(question));
+  const { jobs } = await readKnownRun(db, question.workspace, runOf(question));
   if (inForce.revision === null) return onlyTell(work, inForce, jobs);
   if (question.instance !== instance)
     return { afterMs: longestPauseMs, fault: `${question.instance} is not ${instance}, which github.apiUrl names` };
@@ -141,7 +141,7 @@ async function converse(work: Work, inForce: PoliciesInForce, access: GateAccess
     // GitHub may tell us a moment before its list does.
     return question.sentMs === null && ageOf(work) < listedMs ? wait(0) : letGo(work, inForce, attempt);
   }
-  const jobs = await readKnownRun(parts.db, question.workspace, runOf(question));
+  const { jobs } = await readKnownRun(parts.db, question.workspace, runOf(question));
   const judged = await judge(work, inForce, { jobs, attempt, actor });
   return judged.verdict === 'waiting'
     ? sayWhy(work, inForce, { judged, attempt, access })

@@ -14,7 +14,7 @@ import type { Clock } from '@tripline/runtime/clock';
 import type { Logger } from '@tripline/runtime/logger';
 import type { Gather, ProvedJob } from './asking.ts';
 import { disagreementsOf, isOf } from './compare-with-log.ts';
-import { readBehindMs, readKnownRun } from './store/known-runs.ts';
+import { readKnownRun } from './store/known-runs.ts';
 
 /** How long what the log has yet to tell is waited for, ms. */
 const usualWaitMs = 8000;
@@ -36,7 +36,13 @@ export type GatherParts = {
 };
 
 /** What was told of the run: of this very job, of any of its attempt, and of any of the first. */
-type ToldJobs = { own: LoggedJob | undefined; ofAttempt: LoggedJob | undefined; first: LoggedJob | undefined };
+type ToldJobs = {
+  own: LoggedJob | undefined;
+  ofAttempt: LoggedJob | undefined;
+  first: LoggedJob | undefined;
+  /** How far behind whoever tells of jobs was then, ms. */
+  behindMs: number;
+};
 
 /**
  * What the log tells of a job that proved who it is. What it has not told yet is waited for; then GitHub is asked whether the job
@@ -60,12 +66,12 @@ export function createGather(parts: GatherParts): Gather {
     const repositoryKey = thingKey('github', instanceOfIssuer(job.issuer), job.repository.id);
     const run = runKeyIn(repositoryKey, job.run.id);
     const told = await waitFor(job, policy, async () => toldOf(job, await readKnownRun(db, workspace, run)));
-    const { own, ofAttempt } = told;
+    const { own, ofAttempt, behindMs } = told;
     const lacksRunner = needsRunner(policy, job) && own?.known.runner === undefined;
     const isUnknown = own === undefined || own.known.job === 'unknown' || (own.known.job === 'running' && lacksRunner);
     const asked = isUnknown && job.checkRunId !== null ? await askJob(job) : undefined;
     const things = thingsOf(job, repositoryKey, run, own);
-    const [incidents, behindMs] = await Promise.all([readOpenAt(db, workspace, things), readBehindMs(db, workspace)]);
+    const incidents = policy.needs.noIncident === undefined ? [] : await readOpenAt(db, workspace, things);
     const disagrees = ofAttempt === undefined ? [] : disagreementsOf(job, own ?? ofAttempt, told.first);
     const known: Known = {
       ...{ job: stateOf(own, asked), log: { disagrees, behindMs }, runner: runnerOf(own, asked) },
@@ -79,14 +85,15 @@ export function createGather(parts: GatherParts): Gather {
 }
 
 /** Of several jobs that a token without a job may be of, none is the one. */
-function toldOf(job: ProvedJob, all: readonly LoggedJob[]): ToldJobs {
-  const ofAttempt = all.filter((one) => one.job.run.attempt === job.run.attempt);
+function toldOf(job: ProvedJob, { jobs, behindMs }: { jobs: readonly LoggedJob[]; behindMs: number }): ToldJobs {
+  const ofAttempt = jobs.filter((one) => one.job.run.attempt === job.run.attempt);
   const own =
     job.checkRunId === null ? ofAttempt.filter((one) => mayBe(job, one)) : ofAttempt.filter((one) => isOf(job, one));
   return {
     own: own.length === 1 ? own[0] : undefined,
     ofAttempt: own.length === 1 ? own[0] : ofAttempt[0],
-    first: all.find((one) => one.job.run.attempt === 1),
+    first: jobs.find((one) => one.job.run.attempt === 1),
+    behindMs,
   };
 }
 

@@ -41,19 +41,14 @@ export class NoTokenError extends Error {
   }
 }
 
+/** What was made for an App before is good while its JWT lives for so long yet, ms: signing one takes longer than all else of a request. */
+const leftMs = 5 * 60_000;
+const ownClients = new WeakMap<GitHubApp, { client: GitHubClient; expiresMs: number }>();
+
 /** A client whose requests bear the App's own JWT, which lives for at most ten minutes. @throws {NoTokenError} where nothing signs it */
 export async function appClient(app: GitHubApp): Promise<GitHubClient> {
-  const token = await ownToken(app);
-  return createGitHubClient({ ...connection(app), authorization: `bearer ${token}`, manner: 'once' });
-}
-
-/** A JWT of the App's that was signed before is good for so long yet, ms: signing one takes longer than all else of a request. */
-const leftMs = 5 * 60_000;
-const ownTokens = new WeakMap<GitHubApp, { token: string; expiresMs: number }>();
-
-async function ownToken(app: GitHubApp): Promise<string> {
-  const former = ownTokens.get(app);
-  if (former !== undefined && former.expiresMs - Date.now() > leftMs) return former.token;
+  const former = ownClients.get(app);
+  if (former !== undefined && former.expiresMs - Date.now() > leftMs) return former.client;
   const key = 'createJwt' in app ? { createJwt: app.createJwt } : { privateKey: app.privateKey };
   const made = await createAppAuth({ appId: app.id, ...key })({ type: 'app' }).catch((error: unknown) => {
     if (error instanceof NotSignedError)
@@ -62,8 +57,9 @@ async function ownToken(app: GitHubApp): Promise<string> {
     const message = `The private key of App ${app.id} cannot sign: check privateKey in tripline.yaml`;
     throw new NoTokenError({ kind: 'give-up', reason: 'unusable-key', message });
   });
-  ownTokens.set(app, { token: made.token, expiresMs: Date.parse(made.expiresAt) });
-  return made.token;
+  const client = createGitHubClient({ ...connection(app), authorization: `bearer ${made.token}`, manner: 'once' });
+  ownClients.set(app, { client, expiresMs: Date.parse(made.expiresAt) });
+  return client;
 }
 
 type TokenOptions = { nowMs: () => number; onLeftAlive: (reason: string) => void };

@@ -1,9 +1,7 @@
 import type { Db } from '@tripline/db/database';
 import { type AccessEnd, accessChannel, clockMarginMs, endGrants } from '@tripline/db/end-grants';
 import { inTransaction } from '@tripline/db/transaction';
-import type { PoolClient } from 'pg';
 import type { JobKeys } from '../keys.ts';
-import { endOf, lockJob } from './ends.ts';
 
 /** So long after it was minted the sweep asks for the first time whether its job still runs. */
 const firstLookMs = 120_000;
@@ -28,47 +26,41 @@ export type Recorded = { state: 'live' } | { state: 'ending'; why: AccessEnd };
  * @throws when the grant or its credential is not there, or was recorded before.
  */
 export async function recordMinted(db: Db, keys: JobKeys, minted: RecordedCredential): Promise<Recorded> {
-  return inTransaction(db, async (client) => {
-    await lockJob(client, keys);
-    const { rows } = await client.query<{ ending_why: AccessEnd | null }>(
-      'SELECT ending_why FROM access_grants WHERE id = $1 FOR UPDATE',
-      [minted.grant],
-    );
-    const grant = rows[0];
-    if (grant === undefined) throw new Error(`grant ${minted.grant} is not there`);
-    let why = grant.ending_why;
-    if (why === null) {
-      const end = await endOf(client, keys);
-      if (end !== undefined) {
-        why = `${end.of}-ended`;
-        await endGrants(client, { grants: [minted.grant] }, { why, atMs: minted.mintedAtMs });
-      }
-    }
-    await keepMinted(client, minted, why === null ? 'live' : 'ending');
-    return why === null ? { state: 'live' } : { state: 'ending', why };
-  });
+  const { grant, nth, mintedAtMs } = minted;
+  const kept = await keepMinted(db, keys, minted);
+  if (kept === undefined) throw new Error(`grant ${grant} is not there`);
+  const { state, endKey } = kept;
+  if (state === null) throw new Error(`credential ${nth} of grant ${grant} is not there, or was recorded before`);
+  if (state === 'live') return { state };
+  if (kept.endingWhy !== null) return { state, why: kept.endingWhy };
+  const why: AccessEnd = endKey === keys.run ? 'run-ended' : 'job-ended';
+  await inTransaction(db, (client) => endGrants(client, { grants: [grant] }, { why, atMs: mintedAtMs }));
+  return { state, why };
 }
 
-async function keepMinted(client: PoolClient, minted: RecordedCredential, state: Recorded['state']): Promise<void> {
+/** `state`: what the credential became, null where it could not be recorded; `endingWhy`, `endKey`: by what that was decided. */
+type Kept = { state: Recorded['state'] | null; endingWhy: AccessEnd | null; endKey: string | null };
+
+async function keepMinted({ pool }: Db, { run, job }: JobKeys, minted: RecordedCredential): Promise<Kept | undefined> {
   const { grant, nth, handle, sealed, tokenHash, mintedAtMs, expiresAtMs } = minted;
-  const dueMs = state === 'live' ? mintedAtMs + firstLookMs : mintedAtMs - clockMarginMs;
   // `lost`: minting it took so long that the sweep gave it up.
-  const { rowCount } = await client.query(
-    `UPDATE access_credentials SET state = $3, handle = $4, sealed = $5, token_hash = $6, minted_at = $7, expires_at = $8,
-       due_at = $9
-     WHERE grant_id = $1 AND nth = $2 AND state IN ('minting', 'lost')`,
-    [
-      grant,
-      nth,
-      state,
-      JSON.stringify(handle),
-      sealed,
-      tokenHash,
-      new Date(mintedAtMs),
-      new Date(expiresAtMs),
-      new Date(dueMs),
+  const { rows } = await pool.query<Kept>({
+    name: 'access-record',
+    text: `WITH known AS MATERIALIZED (SELECT * FROM access_grant_under_lock($1, $2, $3)),
+     became AS (
+       SELECT CASE WHEN ending_why IS NULL AND end_key IS NULL THEN 'live' ELSE 'ending' END AS state FROM known),
+     kept AS (
+       UPDATE access_credentials SET state = became.state, handle = $5, sealed = $6, token_hash = $7, minted_at = $8,
+         expires_at = $9, due_at = CASE became.state WHEN 'live' THEN $10::timestamptz ELSE $11::timestamptz END
+       FROM became WHERE grant_id = $3 AND nth = $4 AND access_credentials.state IN ('minting', 'lost')
+       RETURNING access_credentials.state)
+     SELECT kept.state, ending_why AS "endingWhy", end_key AS "endKey",
+       CASE kept.state WHEN 'ending' THEN pg_notify('${accessChannel}', $3) END
+     FROM known LEFT JOIN kept ON true`,
+    values: [
+      ...[run, job, grant, nth, JSON.stringify(handle), sealed, tokenHash, new Date(mintedAtMs), new Date(expiresAtMs)],
+      ...[new Date(mintedAtMs + firstLookMs), new Date(mintedAtMs - clockMarginMs)],
     ],
-  );
-  if (rowCount !== 1) throw new Error(`credential ${nth} of grant ${grant} is not there, or was recorded before`);
-  if (state === 'ending') await client.query(`SELECT pg_notify('${accessChannel}', $1)`, [grant]);
+  });
+  return rows[0];
 }

@@ -4,9 +4,8 @@ import type { Db } from '@tripline/db/database';
 import { endGrants } from '@tripline/db/end-grants';
 import { inTransaction } from '@tripline/db/transaction';
 import type { GitHubJob, Proof } from '@tripline/identity/workload';
-import type { PoolClient } from 'pg';
 import type { JobKeys } from '../keys.ts';
-import { type End, endOf, jobKeyOf, lockJob } from './ends.ts';
+import { type End, jobKeyOf, lockJob } from './ends.ts';
 
 /** A grant that is about to be given, and each credential of it. */
 export type IntendedGrant = {
@@ -42,59 +41,60 @@ export const mostOfJob = 20;
 
 /**
  * Writes down what is about to be minted, before anything is: whatever happens to us then, it is known that something may be alive.
- * Ends what the same job was given under the same policy before: it asks again since it has lost the answer, or needs it no more. The
- * cap is not exact: of requests at once each counts those before it.
+ * Then ends what the same job was given under the same policy before: it asks again since it has lost the answer, or needs it no more.
+ * The cap is not exact: of requests at once each counts those before it.
  */
-export function intend(db: Db, grant: IntendedGrant, mostAnHour: number): Promise<Intended> {
-  const { id, keys, policy, askedMs } = grant;
-  return inTransaction(db, async (client) => {
-    await lockJob(client, keys);
-    const end = await endOf(client, keys);
-    if (end !== undefined) return { result: 'ended', end };
-    const { granted, toJob, isFirst } = await countGrants(client, grant);
-    if (toJob >= mostOfJob) return { result: 'capped', granted: toJob, to: 'job' };
-    if (granted >= mostAnHour) return { result: 'capped', granted, to: 'all' };
-    await endGrants(client, { job: jobKeyOf(keys), policy, butFor: id }, { why: 'asked-again', atMs: askedMs });
-    await addGrant(client, grant);
-    return { result: 'intended', isFirst };
-  });
+export async function intend(db: Db, grant: IntendedGrant, mostAnHour: number): Promise<Intended> {
+  const { keys, askedMs } = grant;
+  const { endKey, endedAt, granted, toJob, isKnown, former } = await addGrant(db, grant, mostAnHour);
+  if (endKey !== null)
+    return {
+      result: 'ended',
+      end: { of: endKey === keys.run ? 'run' : 'job', key: endKey, endedAtMs: endedAt!.getTime() },
+    };
+  if (toJob >= mostOfJob) return { result: 'capped', granted: toJob, to: 'job' };
+  if (granted >= mostAnHour) return { result: 'capped', granted, to: 'all' };
+  if (former.length > 0)
+    await inTransaction(db, (client) => endGrants(client, { grants: former }, { why: 'asked-again', atMs: askedMs }));
+  return { result: 'intended', isFirst: !isKnown };
 }
 
-async function countGrants(
-  client: PoolClient,
-  { workspace, policy, keys, askedMs }: IntendedGrant,
-): Promise<{ granted: number; toJob: number; isFirst: boolean }> {
-  const { rows } = await client.query<{ granted: number; toJob: number; known: boolean }>({
-    name: 'access-count',
-    text: `SELECT
-       (SELECT count(*)::int FROM access_grants WHERE workspace = $1 AND policy = $2 AND asked_at > $3) AS granted,
-       (SELECT count(*)::int FROM access_grants WHERE job_key = $4 AND policy = $2 AND asked_at > $3) AS "toJob",
-       EXISTS (SELECT FROM access_grants WHERE workspace = $1 AND policy = $2) AS known`,
-    values: [workspace, policy, new Date(askedMs - hourMs), jobKeyOf(keys)],
-  });
-  const { granted, toJob, known } = rows[0]!;
-  return { granted, toJob, isFirst: !known };
-}
+/** What is known of a job and its policy under the job's lock; `former`: grants of the two that do not end. */
+type UnderLock = {
+  endKey: string | null;
+  endedAt: Date | null;
+  granted: number;
+  toJob: number;
+  isKnown: boolean;
+  former: string[];
+};
 
-async function addGrant(client: PoolClient, grant: IntendedGrant): Promise<void> {
+/** Adds a grant under its job's lock where neither an end nor a cap forbids it, and says by what that was decided. */
+async function addGrant({ pool }: Db, grant: IntendedGrant, mostAnHour: number): Promise<UnderLock> {
   const { id, workspace, policy, policySha256, policyRevision, tier, keys, job, things, until, onIncident } = grant;
-  const { credentials } = grant;
-  await client.query({
+  const { askedMs, credentials } = grant;
+  const { rows } = await pool.query<UnderLock>({
     name: 'access-intend',
-    text: `WITH granted AS (
+    text: `WITH known AS MATERIALIZED (SELECT * FROM access_job_under_lock($1, $2, $4, $5, $6)),
+     granted AS (
        INSERT INTO access_grants (id, workspace, policy, policy_sha256, policy_revision, tier, job_key, run_key, job, things, until,
          on_incident, asked_at, longest_until, incident_severity)
-       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $17) RETURNING id)
-     INSERT INTO access_credentials (grant_id, nth, kind, scope, state, due_at)
-     SELECT granted.id, nth - 1, kind, scope, 'minting', $13
-     FROM granted, unnest($15::text[], $16::jsonb[]) WITH ORDINALITY AS given (kind, scope, nth)`,
+       SELECT $3, $4, $5, $7, $8, $9, coalesce($2, $1), $1, $10, $11, $12, $13, $14, $15, $16
+       FROM known WHERE end_key IS NULL AND to_job < $19 AND granted < $20 RETURNING id),
+     credentials AS (
+       INSERT INTO access_credentials (grant_id, nth, kind, scope, state, due_at)
+       SELECT granted.id, nth - 1, kind, scope, 'minting', $14
+       FROM granted, unnest($17::text[], $18::jsonb[]) WITH ORDINALITY AS given (kind, scope, nth))
+     SELECT end_key AS "endKey", ended_at AS "endedAt", granted, to_job AS "toJob", is_known AS "isKnown", former FROM known`,
     values: [
-      ...[id, workspace, policy, policySha256, policyRevision, tier, jobKeyOf(keys), keys.run, JSON.stringify(job)],
-      ...[things, until, onIncident, new Date(grant.askedMs), new Date(grant.longestUntilMs)],
+      ...[keys.run, keys.job, id, workspace, policy, new Date(askedMs - hourMs)],
+      ...[policySha256, policyRevision, tier, JSON.stringify(job), things, until, onIncident],
+      ...[new Date(askedMs), new Date(grant.longestUntilMs), grant.incidentSeverity],
       ...[credentials.map(({ kind }) => kind), credentials.map(({ scope }) => JSON.stringify(scope))],
-      grant.incidentSeverity,
+      ...[mostOfJob, mostAnHour],
     ],
   });
+  return rows[0]!;
 }
 
 /**

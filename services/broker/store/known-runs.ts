@@ -3,14 +3,27 @@ import type { Db } from '@tripline/db/database';
 import { partitionOf } from '@tripline/stream/partition';
 import { topics } from '@tripline/stream/stream';
 
-/** What the detector told last of the jobs of a run, all attempts; none where it told of no such run. */
-export async function readKnownRun({ pool }: Db, workspace: string, run: string): Promise<readonly LoggedJob[]> {
-  const { rows } = await pool.query<{ jobs: LoggedJob[] }>({
+/** By partition of the log, how far behind the broker's own reading of it the detector is, in ms of the log's time. */
+const behindByPartition = `SELECT coalesce(json_object_agg(b.partition, CASE WHEN b.next > coalesce(d.next, 0)
+    THEN b.log_time_ms - coalesce(d.log_time_ms, 0) ELSE 0 END), '{}')
+  FROM positions b LEFT JOIN positions d
+    ON d.consumer = 'detector' AND d.topic = b.topic AND d.partition = b.partition
+  WHERE b.consumer = 'broker' AND b.topic = $1`;
+type BehindByPartition = Readonly<Record<string, number>>;
+
+/** What the detector told last of the jobs of a run, all attempts, none where it told of no such run; and how far behind it was then. */
+export async function readKnownRun(
+  { pool }: Db,
+  workspace: string,
+  run: string,
+): Promise<{ jobs: readonly LoggedJob[]; behindMs: number }> {
+  const { rows } = await pool.query<{ jobs: LoggedJob[] | null; behind: BehindByPartition }>({
     name: 'known-run',
-    text: 'SELECT jobs FROM known_runs WHERE workspace = $1 AND run = $2',
-    values: [workspace, run],
+    text: `SELECT (SELECT jobs FROM known_runs WHERE workspace = $2 AND run = $3) AS jobs, (${behindByPartition}) AS behind`,
+    values: [topics.events, workspace, run],
   });
-  return rows[0]?.jobs ?? [];
+  const { jobs, behind } = rows[0]!;
+  return { jobs: jobs ?? [], behindMs: behindOf(workspace, behind) };
 }
 
 /**
@@ -18,17 +31,16 @@ export async function readKnownRun({ pool }: Db, workspace: string, run: string)
  * 0 where it is not. Whatever happened meanwhile is not known. Another workspace's flood holds nobody else up.
  */
 export async function readBehindMs({ pool }: Db, workspace: string): Promise<number> {
-  const { rows } = await pool.query<{ partition: number; behind: number }>({
+  const { rows } = await pool.query<{ behind: BehindByPartition }>({
     name: 'known-behind',
-    text: `SELECT b.partition, CASE WHEN b.next > coalesce(d.next, 0)
-        THEN (b.log_time_ms - coalesce(d.log_time_ms, 0))::float8 ELSE 0 END AS behind
-      FROM positions b LEFT JOIN positions d
-        ON d.consumer = 'detector' AND d.topic = b.topic AND d.partition = b.partition
-      WHERE b.consumer = 'broker' AND b.topic = $1`,
+    text: `SELECT (${behindByPartition}) AS behind`,
     values: [topics.events],
   });
-  const partitions = rows.reduce((most, { partition }) => Math.max(most, partition + 1), 0);
+  return behindOf(workspace, rows[0]!.behind);
+}
+
+function behindOf(workspace: string, behind: BehindByPartition): number {
+  const partitions = Object.keys(behind).reduce((most, partition) => Math.max(most, Number(partition) + 1), 0);
   if (partitions === 0) return 0;
-  const own = partitionOf(workspace, partitions);
-  return Math.max(0, rows.find(({ partition }) => partition === own)?.behind ?? 0);
+  return Math.max(0, behind[partitionOf(workspace, partitions)] ?? 0);
 }
