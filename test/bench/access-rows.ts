@@ -4,7 +4,7 @@ import { type Row, row, spread } from './table.ts';
 
 /** The section `access`, as rows. */
 export function accessRows(figures: AccessFigures): Row[] {
-  const { grantMs, deadMs, githubMs, leftAlive, honestMs, garbage, keyRequests, openBao } = figures;
+  const { grants, atFullSpeed, gateMs, deadMs, githubMs, leftAlive, honestMs, garbage, keyRequests, openBao } = figures;
   const told = (ms: readonly number[]) => `p50 ${format(percentile(ms, 0.5))}, p99 ${format(percentile(ms, 0.99))} ms`;
   const peer = (name: 'loginMs' | 'revokeMs', what: string) =>
     'absent' in openBao ? `OpenBao: ${openBao.absent}` : `${what}: ${told(openBao[name])}`;
@@ -13,10 +13,21 @@ export function accessRows(figures: AccessFigures): Row[] {
   const answers = Object.entries(garbage.answers).map(([status, count]) => `${count} × ${status}`);
   return [
     ...spread(
-      'a grant beyond GitHub’s own time, 8 at once, the log’s append counted',
-      grantMs,
+      `a grant beyond the ${githubMs} ms that GitHub takes, 8 at once, the log’s append counted`,
+      grants.ms,
       { p50: 15, p99: 40 },
-      login,
+      `${format(grants.perSecond)} a second; ${login}`,
+    ),
+    row({
+      what: 'the same at a GitHub that takes no time, so that the machine is full',
+      figure: told(atFullSpeed.ms),
+      beside: `${format(atFullSpeed.perSecond)} a second, ${format(atFullSpeed.brokerCpuMs)} ms CPU of the broker a grant`,
+    }),
+    ...spread(
+      `GitHub’s question to the gate in the log → its verdict at GitHub, 10 a second, four requests of ${githubMs} ms within`,
+      gateMs,
+      { p99: 1000 },
+      `${gateMs.length} asked, all approved`,
     ),
     ...spread(
       `a job’s end in the log → its token dead, 50 a second, at a GitHub that takes ${githubMs} ms`,

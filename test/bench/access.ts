@@ -5,13 +5,21 @@ import { startTestPostgres } from '../../packages/testing/postgres/postgres.glob
 import { audience, startIssuer } from '../../packages/testing/services/broker.ts';
 import { type AccessGround, openAccess } from '../faults/access-ground.ts';
 import { startOpenBao } from '../minters/openbao.ts';
+import { treeCpuMs } from './process-tree.ts';
 
 /** Jobs that ask at once. */
 const atOnce = 8;
 
+/** Ms of a grant at eight at once, in which GitHub's own time to answer is not counted, and the append to the log is. */
+export type Grants = { ms: number[]; perSecond: number; brokerCpuMs: number };
+
 export type AccessFigures = {
-  /** Ms of a grant at eight at once, in which GitHub's own time to answer is not counted; the append to the log is. */
-  grantMs: number[];
+  /** At a GitHub that takes `githubMs`, as each job meets it. */
+  grants: Grants;
+  /** At one that answers at once: as many as the machine does. */
+  atFullSpeed: Grants;
+  /** From the append of GitHub's question about a deployment to the verdict at GitHub, ms, at one that takes `githubMs` a request. */
+  gateMs: number[];
   /** From the append of a job's end to GitHub's word that the token is dead, ms, at a GitHub that takes `githubMs`. */
   deadMs: number[];
   githubMs: number;
@@ -40,19 +48,22 @@ export async function benchAccess(options: {
   try {
     const url = await broker.url;
     const jobs = countJobs();
-    await grantsAtOnce(ground, url, jobs(Math.max(100, grants / 4)));
-    const given = await grantsAtOnce(ground, url, jobs(grants));
+    const atOnceBy = (count: number) => grantsAtOnce(ground, url, { jobs: jobs(count), pid: broker.child.pid! });
+    await atOnceBy(Math.max(100, grants / 4));
+    const atFullSpeed = await atOnceBy(grants);
     const openBao = await measureOpenBao(ground, jobs(grants));
     const githubMs = 50;
     ground.github.provider.delayMs = githubMs;
+    const given = await atOnceBy(grants);
     const { deadMs, leftAlive } = await endsAtARate(ground, given.tokens, 50);
+    const gateMs = await gateAtARate(ground, jobs(grants / 2), 10);
     ground.github.provider.delayMs = 0;
     const perSecond = 20;
     const alone = await steadily(ground, url, jobs(perSecond * seconds), perSecond);
     const garbage = garbageFrom(ground, url, { perSecond: 5 * perSecond, forged: await forgedTokens() });
     const besideGarbage = await steadily(ground, url, jobs(perSecond * seconds), perSecond);
     return {
-      ...{ grantMs: given.ms, deadMs, githubMs, leftAlive, honestMs: { alone, besideGarbage } },
+      ...{ grants: given, atFullSpeed, gateMs, deadMs, githubMs, leftAlive, honestMs: { alone, besideGarbage } },
       ...{ garbage: await garbage.stop(), keyRequests: ground.issuer.requests.length, openBao },
     };
   } finally {
@@ -69,11 +80,17 @@ function countJobs() {
   return (count: number) => Array.from({ length: Math.ceil(count) }, () => next++);
 }
 
-async function grantsAtOnce(ground: AccessGround, url: string, jobs: readonly number[]) {
+/** `pid`: of the broker. */
+async function grantsAtOnce(
+  ground: AccessGround,
+  url: string,
+  { jobs, pid }: { jobs: readonly number[]; pid: number },
+): Promise<Grants & { tokens: ReadonlyMap<number, string> }> {
   await ground.tellOf(jobs);
   const shown = await tokensOf(ground, jobs);
   const tokens = new Map<number, string>();
   const ms: number[] = [];
+  const [fromMs, fromCpuMs] = [performance.now(), treeCpuMs(pid)];
   await eachAtOnce(jobs, async (job, nth) => {
     const { token, tookMs, status, reason } = await ground.ask(url, shown[nth]!);
     if (token === undefined) throw new Error(`job ${job} was given nothing: ${status} ${reason}`);
@@ -81,7 +98,9 @@ async function grantsAtOnce(ground: AccessGround, url: string, jobs: readonly nu
     const { askedMs, givenMs } = ground.github.tokens.get(token)!;
     ms.push(tookMs - (givenMs - askedMs));
   });
-  return { tokens, ms };
+  const tookMs = performance.now() - fromMs;
+  const brokerCpuMs = (treeCpuMs(pid) - fromCpuMs) / jobs.length;
+  return { tokens, ms, brokerCpuMs, perSecond: (jobs.length / tookMs) * 1000 };
 }
 
 /** Signed before anything is measured. */
@@ -117,6 +136,26 @@ async function endsAtARate(ground: AccessGround, tokens: ReadonlyMap<number, str
     return dead === undefined ? [] : [dead - atMs];
   });
   return { deadMs, leftAlive: endedMs.size - deadMs.length };
+}
+
+/** Ms until the gate has given its verdict on each, from the question on. */
+async function gateAtARate(ground: AccessGround, jobs: readonly number[], perSecond: number): Promise<number[]> {
+  await ground.tellOf(jobs);
+  const askedMs = new Map<string, number>();
+  const begunMs = performance.now();
+  for (const [nth, job] of jobs.entries()) {
+    await pause(Math.max(0, begunMs + (nth * 1000) / perSecond - performance.now()));
+    askedMs.set(ground.runOf(job), performance.now());
+    void ground.askGate([job]);
+  }
+  const { words } = ground.github;
+  const untilMs = performance.now() + 30_000;
+  while ([...askedMs.keys()].some((run) => !words.has(run)) && performance.now() < untilMs) await pause(20);
+  return [...askedMs].map(([run, atMs]) => {
+    const word = words.get(run);
+    if (word?.state !== 'approved') throw new Error(`the gate says ${word?.state ?? 'nothing'} of run ${run}`);
+    return word.atMs - atMs;
+  });
 }
 
 /** Ms of each grant, from when it was due: a broker that is held up holds up the next. */

@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import { exampleLock } from '@tripline/access/access.example';
 import type { LoggedJob } from '@tripline/access/known-run';
 import { loadConfig } from '@tripline/config/config';
-import type { TriplineEvent } from '@tripline/contracts/event';
+import type { Attributes } from '@tripline/contracts/attributes';
+import type { EventType, TriplineEvent } from '@tripline/contracts/event';
 import { toEventRecord } from '@tripline/contracts/event-record';
 import type { Db } from '@tripline/db/database';
 import { systemClock } from '@tripline/runtime/clock';
@@ -148,6 +149,12 @@ export async function openAccess(
     /** Has the log tell that these jobs ended. */
     end: (jobs: readonly number[]) => stream.append(jobs.map(endOf)),
 
+    /** Has the log tell that GitHub asks the gate about these jobs; see `github.words`. */
+    askGate: (jobs: readonly number[]) => stream.append(jobs.map(questionOf)),
+
+    /** The run of a job, as GitHub names it. */
+    runOf: (job: number): string => idsOf(job).run,
+
     /** SHA-256 of all that the log names as given. */
     async named(): Promise<Set<string>> {
       const hashes = new Set<string>();
@@ -210,14 +217,25 @@ function loggedJob(job: number): LoggedJob {
   };
 }
 
-function endOf(job: number): NewRecord {
-  const { run, checkRun } = idsOf(job);
+const endOf = (job: number): NewRecord =>
+  recordOf(job, 'dev.cdevents.taskrun.finished', {
+    ...{ 'tripline.pipeline.run.attempt': 1, 'cicd.pipeline.task.run.id': idsOf(job).checkRun },
+  });
+
+const questionOf = (job: number): NewRecord =>
+  recordOf(job, 'dev.cdeventsx.tripline-deployment.reviewed', {
+    ...{ 'vcs.owner.id': '65', 'vcs.owner.name': 'acme', 'deployment.environment.name': 'production' },
+    ...{ 'tripline.deployment.decision': 'requested', 'tripline.deployment.gate': '1' },
+    'deployment.id': idsOf(job).run,
+  });
+
+function recordOf(job: number, type: EventType, data: Attributes): NewRecord {
   const event = {
-    ...{ id: `finished-${job}`, source: '//github.com/acme', type: 'dev.cdevents.taskrun.finished', workspace: 'acme' },
+    ...{ id: `${type}-${job}`, source: '//github.com/acme', type, workspace: 'acme' },
     ...{ time: new Date().toISOString(), trust: 'high' },
     data: {
-      ...{ 'vcs.repository.id': '74', 'vcs.repository.name': 'acme/api', 'cicd.pipeline.run.id': run },
-      ...{ 'tripline.pipeline.run.attempt': 1, 'cicd.pipeline.task.run.id': checkRun },
+      ...{ 'vcs.repository.id': '74', 'vcs.repository.name': 'acme/api', 'cicd.pipeline.run.id': idsOf(job).run },
+      ...data,
     },
   } as TriplineEvent;
   return { topic: topics.events, ...toEventRecord(event) };

@@ -1,5 +1,5 @@
 import { createBroker } from '@tripline/broker/broker';
-import { createLocalPolicies } from '@tripline/broker/local-policies';
+import { type CurrentPolicies, createLocalPolicies } from '@tripline/broker/local-policies';
 import { loadConfig } from '@tripline/config/config';
 import { openDatabase } from '@tripline/db/database';
 import { type Clock, systemClock } from '@tripline/runtime/clock';
@@ -10,7 +10,7 @@ import { openStream } from '@tripline/stream/open';
 
 /**
  * The broker as `tripline broker` runs it, in the folder that access-ground.ts lays, but for one thing: its policies lie in a file
- * there and not in a repository. `CLOCK_AHEAD_MS` has its clock go wrong by so much.
+ * there, as if they were a commit's, and not in a repository. `CLOCK_AHEAD_MS` has its clock go wrong by so much.
  */
 const aheadMs = Number(process.env['CLOCK_AHEAD_MS'] ?? 0);
 const clock: Clock = { ...systemClock, nowMs: () => systemClock.nowMs() + aheadMs };
@@ -19,7 +19,9 @@ const logger = createLogger({ service: 'broker', level: config.logLevel });
 const metrics = createMetrics({ service: 'broker' });
 const db = openDatabase(config.database.url!, { applicationName: 'tripline-broker', lowLatency: true });
 const stream = await openStream({ config, db, logger, clock });
-const policies = createLocalPolicies(config.baseDir, 'access.yaml', config.identity.audience);
+const local = createLocalPolicies(config.baseDir, 'access.yaml', config.identity.audience);
+// Of a commit: what has none is a dry run at the gate.
+const policies: CurrentPolicies = () => ({ ...local(), revision: 'f'.repeat(40) });
 const broker = await createBroker({ config, db, stream, logger, clock, metrics }, { policies });
 const app = createHttp({ ready: broker.ready });
 broker.routes(app);
