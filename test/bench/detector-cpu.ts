@@ -5,6 +5,7 @@ import { parseArgs } from 'node:util';
 import { deserialize, serialize } from 'node:v8';
 import type { AnyRule } from '@tripline/contracts/rule';
 import { createEngine } from '@tripline/engine/engine';
+import { createStateStore } from '@tripline/engine/keyed-state/state-store';
 import { configureRule } from '@tripline/engine/settings';
 import { rulesByDefault as catalogue } from '@tripline/rules/registry';
 import { systemClock } from '@tripline/runtime/clock';
@@ -19,7 +20,7 @@ import { recordsOf } from './records.ts';
 
 /**
  * What the detector costs a core without sockets, broker and database: answers of a broker, made beforehand, go through
- * kafkajs's decoding, the lane and the engine, and what follows becomes the JSON that Postgres would be sent. Prints µs
+ * kafkajs's decoding, the lane and the engine, and what follows becomes the flush that Postgres would be sent. Prints µs
  * of CPU an event, for kafkajs alone, with one JSON.parse an event too, under the pinned rules (`ours`) and under all (`catalogue`),
  * once the compiler is quiet; at last, as one line of JSON, those of all rounds.
  *
@@ -170,16 +171,17 @@ async function ours(rules: readonly AnyRule[], judges = true): Promise<void> {
       clock: systemClock,
       logger,
     });
+    const store = createStateStore({ flushes: [], runs: [], building: null, dropped: [] });
     const engine = createEngine(
-      { rules: rules.map((rule) => configureRule(rule)), learningDays: 14, peek: () => null },
+      { rules: rules.map((rule) => configureRule(rule)), learningDays: 14, peek: store.peek },
       { logTimeMs: 0, engineRows: [], timers: [], dedup: [] },
     );
-    return { source, engine, next: 0, waiting: 0 };
+    return { source, engine, store, next: 0, waiting: 0 };
   });
   await Promise.all(lanes.map(({ source }) => source.start(0)));
   let found = 0;
   let rows = 0;
-  let text = 0;
+  let packed = 0;
   const handle = async (lane: (typeof lanes)[number]) => {
     const batch = await lane.source.next(lost);
     if (batch === null) throw new Error('the lane gave nothing');
@@ -187,12 +189,15 @@ async function ours(rules: readonly AnyRule[], judges = true): Promise<void> {
     if (!judges) return;
     let missing = lane.engine.plan(batch);
     for (;;) {
-      text += JSON.stringify(missing).length;
-      lane.engine.hold(missing, []);
+      lane.engine.hold(missing, lane.store.look(missing).rows);
       const result = lane.engine.evaluate();
       if ('effects' in result) {
         const { effects } = result;
-        text += JSON.stringify(effects.state).length + JSON.stringify(effects.timers).length;
+        const flush = lane.store.pack(effects.state.filter(({ rule }) => !rule.startsWith('@')));
+        if (flush !== null) {
+          packed += flush.entries.length;
+          lane.store.commit(flush);
+        }
         rows += effects.state.length + effects.timers.length;
         if (effects.poison.length > 0) throw new Error(`dead-lettered: ${effects.poison[0]!.reason}`);
         found += effects.verdicts.filter(({ kind }) => kind === 'found').length;
@@ -220,7 +225,7 @@ async function ours(rules: readonly AnyRule[], judges = true): Promise<void> {
   // What the rest of the catalogue makes of the corpus beside what was hidden in it is no matter of this measure.
   if (judges && (rules === pinned ? found !== wire.findings : found < wire.findings))
     throw new Error(`the corpus holds ${wire.findings} true findings; found ${found}`);
-  if (judges) lastRun = `${(rows / wire.total).toFixed(2)} rows, ${Math.round(text / wire.total)} characters an event`;
+  if (judges) lastRun = `${(rows / wire.total).toFixed(2)} rows, ${Math.round(packed / wire.total)} bytes an event`;
 }
 let lastRun = '';
 

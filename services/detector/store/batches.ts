@@ -22,6 +22,8 @@ export type BatchRows = PositionKey & {
  */
 export async function keepBatch(client: ClientBase | Pool, batch: BatchRows): Promise<void> {
   const { flushes } = batch;
+  // Each is compressed when it is asked for.
+  const entries = flushes.map((flush) => flush.entries);
   const { rows } = await client.query<{ moved: number }>({
     name: 'keep-batch',
     // Flushes are concatenated in one parameter: an array of them would be sent as hexadecimal text.
@@ -44,8 +46,8 @@ export async function keepBatch(client: ClientBase | Pool, batch: BatchRows): Pr
     values: [
       ...[batch.consumer, batch.topic, batch.partition, batch.expected, batch.next, batch.epoch, batch.logTimeMs],
       `{${flushes.map(({ flush }) => flush).join(',')}}`,
-      `{${flushes.map(({ entries }) => entries.length).join(',')}}`,
-      endToEnd(flushes.map(({ entries }) => entries)),
+      `{${entries.map(({ length }) => length).join(',')}}`,
+      endToEnd(entries),
       endToEnd(batch.dedup),
     ],
   });
