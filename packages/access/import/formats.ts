@@ -1,7 +1,15 @@
 import { parse } from 'yaml';
 import { z } from 'zod';
 import type { Give, StsName } from '../policy.ts';
-import { githubIssuer, ImportError, type Subject, subjectOfGlob, subjectOfPattern, type Trust } from './trust.ts';
+import {
+  githubIssuer,
+  ImportError,
+  type Subject,
+  subjectOfGlob,
+  subjectOfPattern,
+  type Trust,
+  textsOfPattern,
+} from './trust.ts';
 
 /** `target`: the repository in which a file lies whose own text does not say. */
 export type Source = { name: string; text: string; target?: string | undefined };
@@ -119,23 +127,59 @@ function ofOctoSts(name: string, sts: z.output<typeof octoSts>, target: string |
     one.looser.push('it names no audience: a token that was made for that service’s own domain sufficed');
   const subject =
     sts.subject === undefined ? subjectOfPattern(sts.subject_pattern ?? '.*', one.looser) : { whole: sts.subject };
-  const { job_workflow_ref: workflow, ...others } = sts.claim_pattern ?? {};
-  for (const claim of Object.keys(others))
-    one.lacks.push(
-      `claim_pattern.${claim}: no condition of a policy is the same; what is written is as wide in that as it was without`,
-    );
-  const known = workflow === undefined ? undefined : subjectOfPattern(workflow, one.looser);
-  const isUnsaid =
-    Object.keys(others).length > 0 || (workflow !== undefined && (known === undefined || !('whole' in known)));
-  if (isUnsaid) one.lacks.push('no policy is written, since it would admit more: write it by hand');
-  const workflows = known !== undefined && 'whole' in known ? { workflows: [known.whole] } : {};
+  const claims = claimsOf(sts.claim_pattern ?? {}, one);
+  if (claims === undefined) one.lacks.push('no policy is written, since it would admit more: write it by hand');
   return {
     ...one,
-    ...workflows,
-    subjects: subject === undefined || isUnsaid ? [] : [subject],
+    ...(claims === undefined ? {} : { claims }),
+    subjects: subject === undefined || claims === undefined ? [] : [subject],
     give: githubGive(repositories, sts.permissions, one.lacks),
     ...(target === undefined || !name.endsWith('.sts.yaml') ? {} : { sts: stsNameOf(target, one.name) }),
   };
+}
+
+type Claims = { -readonly [Name in keyof NonNullable<Trust['claims']>]: NonNullable<Trust['claims']>[Name] };
+
+/** Notes what must hold of a claim, by one of these texts. @returns false where no condition of a policy is the same. */
+function noteClaim(claims: Claims, claim: string, texts: readonly Subject[] | undefined): boolean {
+  if (texts === undefined) return false;
+  const wholes = texts.flatMap((one) => ('whole' in one ? [one.whole] : []));
+  // Of two conditions on one claim both must hold, which none of ours says.
+  if (claim === 'ref' && claims.refs === undefined) claims.refs = texts;
+  else if ((claim === 'workflow_ref' || claim === 'job_workflow_ref') && claims.callers === undefined)
+    claims.callers = texts;
+  else if (wholes.length === texts.length && claim === 'event_name' && claims.events === undefined)
+    claims.events = wholes;
+  else if (wholes.length === texts.length && claim === 'repository' && claims.repositories === undefined)
+    claims.repositories = wholes;
+  else return false;
+  return true;
+}
+
+/** Of a trust that says no subject, its repositories and refs say as much. */
+function subjectsOf({ repositories = [], refs = [] }: Claims): Subject[] {
+  return repositories.flatMap((repository) =>
+    refs.map(
+      (ref): Subject =>
+        'whole' in ref
+          ? { whole: `repo:${repository}:ref:${ref.whole}` }
+          : { prefix: `repo:${repository}:ref:${ref.prefix}` },
+    ),
+  );
+}
+
+/** What a policy can say of them; undefined where it cannot say one. */
+function claimsOf(patterns: Readonly<Record<string, string>>, { looser, lacks }: Pick<Trust, 'looser' | 'lacks'>) {
+  const claims: Claims = {};
+  let isWhole = true;
+  for (const [claim, pattern] of Object.entries(patterns)) {
+    if (noteClaim(claims, claim, textsOfPattern(pattern, looser))) continue;
+    isWhole = false;
+    const instead =
+      claim === 'ref_protected' ? '; where needs.reviewed suffices, take the line out and import again' : '';
+    lacks.push(`claim_pattern.${claim}: ${pattern}: no condition of a policy is the same${instead}`);
+  }
+  return isWhole ? claims : undefined;
 }
 
 /** What lies in an owner's `.github` is asked for by the owner. */
@@ -178,26 +222,32 @@ function ofVault(name: string, role: z.output<typeof vaultRole>): Trust {
     one.looser.push('bound_audiences is empty: a token that was made for anybody sufficed');
   const ofClaim = (wanted: string) => claims.find(([claim]) => claim === wanted)?.[1];
   const given = role.bound_subject ? [role.bound_subject] : (ofClaim('sub') ?? []);
-  const subjects = given.flatMap((text) =>
-    isGlob && !role.bound_subject ? (subjectOfGlob(text, one.looser) ?? []) : { whole: text },
-  );
-  const workflows = ofClaim('job_workflow_ref');
-  const others = claims.filter(([claim]) => claim !== 'sub' && claim !== 'job_workflow_ref').map(([claim]) => claim);
-  if (given.length === 0) one.lacks.push('it binds no subject; of other claims no policy is made, write one by hand');
-  const isUnsaid = others.length > 0 || (isGlob && workflows?.some((workflow) => /[*?]/.test(workflow)));
-  if (isUnsaid)
+  const textsOf = (texts: readonly string[], asGlob: boolean): Subject[] =>
+    texts.flatMap((text) => (asGlob ? (subjectOfGlob(text, one.looser) ?? []) : { whole: text }));
+  const told: Claims = {};
+  const others = claims.flatMap(([claim, texts]) => {
+    const read = textsOf(texts, isGlob);
+    if (claim === 'sub' && !role.bound_subject) return [];
+    return read.length === texts.length && noteClaim(told, claim, read) ? [] : [claim];
+  });
+  const subjects = given.length > 0 ? textsOf(given, isGlob && !role.bound_subject) : subjectsOf(told);
+  if (subjects.length === 0)
     one.lacks.push(
-      `bound_claims ${[...others, ...(workflows ? ['job_workflow_ref'] : [])].join(', ')}: no condition of a policy is the same, so none is written; write it by hand`,
+      'it binds no subject, or none that can be said; of other claims no policy is made, write one by hand',
+    );
+  if (others.length > 0)
+    one.lacks.push(
+      `bound_claims ${others.join(', ')}: no condition of a policy is the same, so none is written; write it by hand`,
     );
   one.lacks.push(
     `a role of tokens ${one.name} with the policies ${(role.token_policies ?? []).join(', ') || '(none)'}: make it at Vault, as packages/integrations/vault says`,
   );
-  const seconds =
-    typeof role.token_ttl === 'number' ? role.token_ttl : Number(/^(\d+)s?$/.exec(role.token_ttl ?? '')?.[1] ?? 0);
+  const [, amount = 0, unit = 's'] = /^(\d+)([smh]?)$/.exec(String(role.token_ttl ?? '')) ?? [];
+  const seconds = Number(amount) * ({ m: 60, h: 3600 }[unit] ?? 1);
   const give: Give | undefined = /^[\w/-]{1,200}$/.test(one.name)
     ? { vault: { role: one.name, for: spanOf(seconds) as never } }
     : undefined;
-  return { ...one, ...(workflows === undefined ? {} : { workflows }), subjects: isUnsaid ? [] : subjects, give };
+  return { ...one, claims: told, subjects: others.length > 0 ? [] : subjects, give };
 }
 
 /** At most an hour, which a policy’s `max` is unless told otherwise; as a policy writes it. */
@@ -212,6 +262,7 @@ function ofIam(name: string, { Statement }: z.output<typeof iamTrust>, arn: stri
       return { ...one, subjects: [], give: undefined };
     }
     const subjects: Subject[] = [];
+    const claims: Claims = {};
     let [hasAudience, isUnsaid, isTwice] = [false, false, false];
     for (const [operator, keys] of Object.entries(Condition)) {
       for (const [key, values] of Object.entries(keys)) {
@@ -224,7 +275,7 @@ function ofIam(name: string, { Statement }: z.output<typeof iamTrust>, arn: stri
             subjects.push(
               ...(operator === 'StringEquals' ? [{ whole: value }] : [subjectOfGlob(value, one.looser) ?? []].flat()),
             );
-        } else {
+        } else if (!(isKnown && noteClaim(claims, claim, textsOf(operator, values, one.looser)))) {
           isUnsaid = true;
           one.lacks.push(
             `${operator} ${key}: no condition of a policy is the same, so none is written; write it by hand`,
@@ -234,10 +285,17 @@ function ofIam(name: string, { Statement }: z.output<typeof iamTrust>, arn: stri
     }
     if (isTwice) one.lacks.push('two conditions on the subject, both of which must hold: write the policy by hand');
     if (!hasAudience) one.looser.push('no condition on aud: a token that was made for anybody sufficed');
+    if (subjects.length === 0) subjects.push(...subjectsOf(claims));
     if (subjects.length === 0)
       one.looser.push('no condition on sub that can be said: jobs of any repository at GitHub may be let in');
     if (arn === undefined) one.lacks.push('which role it is of: give the output of `aws iam get-role`');
     const give: Give | undefined = arn === undefined ? undefined : { aws: { role: arn, for: '60m' as never } };
-    return { ...one, subjects: isUnsaid || isTwice ? [] : subjects, give };
+    return { ...one, claims, subjects: isUnsaid || isTwice ? [] : subjects, give };
   });
+}
+
+/** Undefined where one of them cannot be said. */
+function textsOf(operator: string, values: readonly string[], looser: string[]): Subject[] | undefined {
+  const read = values.map((value) => (operator === 'StringEquals' ? { whole: value } : subjectOfGlob(value, looser)));
+  return read.some((one) => one === undefined) ? undefined : (read as Subject[]);
 }

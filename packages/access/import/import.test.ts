@@ -75,6 +75,95 @@ test.each([
   expect(notes.join('\n')).toContain(why);
 });
 
+/** Forms of `claim_pattern` as they are published: events side by side, refs, callers by either claim, the repository again. */
+test.each([
+  [
+    "{ event_name: '(workflow_dispatch|schedule)', ref: refs/heads/main }",
+    ['workflow_dispatch', 'schedule'],
+    'deploy.yml',
+  ],
+  ['{ event_name: workflow_dispatch|schedule }', ['workflow_dispatch', 'schedule'], 'deploy.yml'],
+  ["{ event_name: '(push|pull_request)', repository: acme/api }", ['push'], 'deploy.yml'],
+  ['{ workflow_ref: acme/api/.github/workflows/bot.yaml@refs/heads/main }', ['push'], 'bot.yaml'],
+  ["{ event_name: push, job_workflow_ref: 'acme/api/\\.github/workflows/tidy\\.yml@.*' }", ['push'], 'tidy.yml'],
+])('claim_pattern %s is translated', (claims, events, file) => {
+  const text = `issuer: ${issuer}\nsubject: repo:acme/api:ref:refs/heads/main\nclaim_pattern: ${claims}\npermissions: { contents: read }\n`;
+  const { file: policies, notes } = imported('x.sts.yaml', text, { target: 'acme/api' });
+  expect(notes.filter((one) => one.startsWith('lacks'))).toEqual([]);
+  expect(errorsOf(policies)).toEqual([]);
+  expect(Object.values(policies!.policies)[0]!.who).toMatchObject({
+    github: { events, caller: [`.github/workflows/${file}@refs/heads/main`], ref: ['refs/heads/main'] },
+  });
+});
+
+test.each([
+  ["{ ref_protected: 'true' }", 'where needs.reviewed suffices, take the line out'],
+  ["{ actor: 'dependabot\\[bot\\]' }", 'no condition of a policy is the same'],
+  ['{ ref: refs/heads/release }', 'its claim_pattern.ref takes none of refs/heads/main'],
+  ["{ ref: 'refs/pull/[0-9]+/merge' }", 'no condition of a policy is the same'],
+  ['{ repository: acme/web }', 'so that nobody got it'],
+  ['{ workflow_ref: .* }', 'none of the workflows that it wants is at refs/heads/main'],
+  ['{ job_workflow_ref: acme/deploy/.github/workflows/x.yml@refs/heads/main }', 'a workflow of another repository'],
+  ['{ event_name: pull_request }', 'no event is left'],
+])('claim_pattern %s is named, and no policy is written that admits more', (claims, why) => {
+  const text = `issuer: ${issuer}\nsubject: repo:acme/api:ref:refs/heads/main\nclaim_pattern: ${claims}\npermissions: { contents: read }\n`;
+  const { file, notes } = imported('x.sts.yaml', text, { target: 'acme/api' });
+  expect(file).toBeUndefined();
+  expect(notes.join('\n')).toContain(why);
+});
+
+test('what IAM and Vault demand of other claims is said where a policy can, and a repository and ref without a subject are one', () => {
+  const key = (claim: string) => `token.actions.githubusercontent.com:${claim}`;
+  const roleWith = (Condition: object) =>
+    JSON.stringify({
+      Role: {
+        Arn: 'arn:aws:iam::111122223333:role/deploy',
+        AssumeRolePolicyDocument: {
+          Statement: [
+            {
+              ...{ Effect: 'Allow', Action: 'sts:AssumeRoleWithWebIdentity', Condition },
+              Principal: { Federated: 'arn:aws:iam::111122223333:oidc-provider/token.actions.githubusercontent.com' },
+            },
+          ],
+        },
+      },
+    });
+  const workflow = 'acme/api/.github/workflows/drill.yml@refs/heads/main';
+  const equal = { [key('aud')]: 'sts.amazonaws.com', [key('job_workflow_ref')]: workflow };
+  const ofIam = imported(
+    'deploy.json',
+    roleWith({ StringEquals: { ...equal, [key('repository')]: 'acme/api', [key('ref')]: 'refs/heads/main' } }),
+  );
+  expect(errorsOf(ofIam.file)).toEqual([]);
+  expect(Object.values(ofIam.file!.policies)).toMatchObject([
+    { who: { github: { caller: ['.github/workflows/drill.yml@refs/heads/main'], ref: ['refs/heads/main'] } } },
+  ]);
+  // Of two conditions on one claim both must hold.
+  const twice = {
+    StringEquals: { ...equal, [key('repository')]: 'acme/api', [key('ref')]: 'refs/heads/main' },
+    StringLike: { [key('ref')]: 'refs/heads/*' },
+  };
+  expect(imported('deploy.json', roleWith(twice)).file).toBeUndefined();
+  const ids = { ...equal, [key('sub')]: 'repo:acme/api:ref:refs/heads/main', [key('repository_id')]: '74' };
+  expect(imported('deploy.json', roleWith({ StringEquals: ids })).file).toBeUndefined();
+  const glob = { bound_claims_type: 'glob', token_ttl: '20m', bound_audiences: ['vault'] };
+  const claims = {
+    repository: 'acme/api',
+    job_workflow_ref: 'acme/api/.github/workflows/ci.yml@*',
+    ref: ['refs/heads/main'],
+  };
+  const ofVault = imported('ci.json', JSON.stringify({ ...glob, bound_claims: claims }));
+  expect(errorsOf(ofVault.file)).toEqual([]);
+  expect(Object.values(ofVault.file!.policies)).toMatchObject([
+    {
+      who: { github: { caller: ['.github/workflows/ci.yml@refs/heads/main'] } },
+      give: [{ vault: { for: 1_200_000 } }],
+    },
+  ]);
+  const pattern = { ...claims, job_workflow_ref: 'acme/api/.github/workflows/*pipeline.ym*@*' };
+  expect(imported('ci.json', JSON.stringify({ ...glob, bound_claims: pattern })).file).toBeUndefined();
+});
+
 test('an access-token.yaml, a JWT role of Vault and a role of IAM', () => {
   const origin = ['$', '{origin}'].join('');
   const ofAction = imported(

@@ -60,19 +60,45 @@ function policyOf(subject: Subject, trust: Trust, said: Said, note: (level: 'loo
     return undefined;
   }
   const { repository, environment } = where;
-  const ref = where.refPrefix ?? where.ref ?? said.ref;
+  const { claims = {} } = trust;
+  if (claims.repositories !== undefined && !claims.repositories.includes(repository)) {
+    note(
+      'lacks',
+      `${text}: it wants the repository ${claims.repositories.join(' or ')} as well, so that nobody got it`,
+    );
+    return undefined;
+  }
+  // What a subject leaves open, its claims may say; one whole ref of several is written, the others are for another import.
+  const [told] = claims.refs?.flatMap((one) => ('whole' in one ? [one.whole] : [])) ?? [];
+  const ref = where.refPrefix ?? where.ref ?? (told === undefined ? said.ref : told);
+  if (
+    ref !== undefined &&
+    claims.refs !== undefined &&
+    !claims.refs.some((one) => isWithin(one, ref, where.refPrefix !== undefined))
+  ) {
+    note('lacks', `${text}: its claim_pattern.ref takes none of ${ref}; say --ref one that it takes`);
+    return undefined;
+  }
+  if (where.ref === undefined && (claims.refs?.length ?? 0) > 1)
+    note('lacks', `${text}: of the refs that it takes ${ref} alone is written; write the others by hand`);
   if (ref === undefined) {
     note('lacks', `${text}: it names no ref, so that jobs of any branch got it; say --ref refs/heads/main`);
     return undefined;
   }
   const isPrefix = where.refPrefix !== undefined;
-  const own = trust.workflows
-    ?.filter((one) => one.startsWith(`${repository}/`))
-    .map((one) => one.slice(repository.length + 1));
-  if (trust.workflows !== undefined && own?.length !== trust.workflows.length) {
+  const callers = claims.callers?.flatMap((one) => callersOf(one, ref, where.refPrefix !== undefined));
+  if (callers !== undefined && callers.length === 0) {
     note(
       'lacks',
-      `${text}: it wants a workflow of another repository (${trust.workflows.join(', ')}), and does not say which one calls it; write \`caller\` and \`workflow\` by hand`,
+      `${text}: none of the workflows that it wants is at ${ref}, or they are no files of their repository`,
+    );
+    return undefined;
+  }
+  const own = callers?.filter((one) => one.startsWith(`${repository}/`)).map((one) => one.slice(repository.length + 1));
+  if (callers !== undefined && own?.length !== callers.length) {
+    note(
+      'lacks',
+      `${text}: it wants a workflow of another repository (${callers.join(', ')}), and does not say which one calls it; write \`caller\` and \`workflow\` by hand`,
     );
     return undefined;
   }
@@ -85,15 +111,18 @@ function policyOf(subject: Subject, trust: Trust, said: Said, note: (level: 'loo
   }
   const caller = own ?? [isPrefix ? { prefix: `${said.caller}@${ref}` } : `${said.caller}@${ref}`];
   const isStrict = environment !== undefined && said.environmentTier === 'production';
-  const events = said.events.filter((event) => event !== 'pull_request' && !(isStrict && outsiderEvents.has(event)));
+  const events = (claims.events ?? said.events).filter(
+    (event) => event !== 'pull_request' && !(isStrict && outsiderEvents.has(event)),
+  );
   if (events.length === 0) {
     note('lacks', `${text}: no event is left that is not set off by strangers; say --events push`);
     return undefined;
   }
-  note(
-    'looser',
-    `${text}: a subject names no event; pull_request_target and issue_comment, which strangers set off, got it as well as ${events.join(', ')}`,
-  );
+  if (claims.events === undefined)
+    note(
+      'looser',
+      `${text}: a subject names no event; pull_request_target and issue_comment, which strangers set off, got it as well as ${events.join(', ')}`,
+    );
   if (environment === undefined)
     note(
       'looser',
@@ -113,6 +142,20 @@ function policyOf(subject: Subject, trust: Trust, said: Said, note: (level: 'loo
     tests: [{ expect: 'granted' }, { job: { ref: 'refs/heads/another' }, expect: 'denied', because: ['ref'] }],
   };
   return { written, environment };
+}
+
+/** Whether a text, or all that begins with it, is among what another takes. */
+const isWithin = (outer: Subject, text: string, isPrefix: boolean): boolean =>
+  'prefix' in outer ? text.startsWith(outer.prefix) : !isPrefix && outer.whole === text;
+
+/** The workflow at this ref, `owner/name/path@ref`, where what is wanted takes it. */
+function callersOf(wanted: Subject, ref: string, isPrefix: boolean): string[] {
+  const text = 'whole' in wanted ? wanted.whole : wanted.prefix;
+  const [file, at] = text.split('@', 2);
+  if (file === undefined || at === undefined) return [];
+  if ('whole' in wanted) return isPrefix ? [] : [text];
+  const caller = `${file}@${ref}`;
+  return !isPrefix && caller.startsWith(text) ? [caller] : [];
 }
 
 /** Where the policy gives what is meant by it, jobs need not ask otherwise than before. */

@@ -2,12 +2,18 @@ import type { Give, StsName } from '../policy.ts';
 
 /**
  * What another system lets in, as far as it says so by the subject of a job's id token of GitHub's, and what it gives. `subjects`:
- * every one of them may. `workflows`: of which `job_workflow_ref` must be one; absent where any may.
+ * every one of them may.
  */
 export type Trust = {
   name: string;
   subjects: readonly Subject[];
-  workflows?: readonly string[];
+  /** What else must hold of a token, each by one of these. `callers`: of `workflow_ref` or `job_workflow_ref`, where that is no whole text. */
+  claims?: {
+    events?: readonly string[];
+    refs?: readonly Subject[];
+    callers?: readonly Subject[];
+    repositories?: readonly string[];
+  };
   give: Give | undefined;
   /** By which octo-sts's clients go on asking for it. */
   sts?: StsName;
@@ -55,4 +61,19 @@ export function subjectOfPattern(pattern: string, looser: string[]): Subject | u
   if (!isPrefix) return { whole: text };
   looser.push(`${pattern}: .* takes all that begins so`);
   return { prefix: text };
+}
+
+/**
+ * A regular expression that is texts side by side, `push|schedule` or `refs/heads/(main|dev)`, each with `.*` at its end at most. However its
+ * alternatives are anchored, it takes each of them.
+ */
+export function textsOfPattern(pattern: string, looser: string[]): Subject[] | undefined {
+  const bare = pattern.replace(/^\^/, '').replace(/\$$/, '');
+  const [, before = '', inner, after = ''] = /^([^()|]*)\(([^()]*)\)([^()|]*)$/.exec(bare) ?? [];
+  const all = (inner === undefined ? bare.split('|') : inner.split('|').map((one) => `${before}${one}${after}`)).slice(
+    0,
+    50,
+  );
+  const read = all.map((one) => subjectOfPattern(one, looser));
+  return read.some((one) => one === undefined) ? undefined : (read as Subject[]);
 }
