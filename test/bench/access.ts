@@ -216,7 +216,7 @@ function garbageFrom(
     while (!isOver) {
       for (; sent < ((performance.now() - begunMs) / 1000) * perSecond; sent += 1) {
         const one: Promise<void> = ground
-          .ask(url, forged[sent % forged.length]!, '127.0.0.2')
+          .ask(url, forged[sent % forged.length]!, { localAddress: '127.0.0.2' })
           .then(({ status, token }) => {
             if (token !== undefined) throw new Error('garbage was given something');
             answers[status] = (answers[status] ?? 0) + 1;

@@ -30,7 +30,7 @@ export const accessFrozen: Fault = {
         const [given, asking] = [jobs.slice(0, jobsARound / 2), jobs.slice(jobsARound / 2)];
         await ground.tellOf(jobs);
         const ask = async (url: string, job: number) => {
-          const { token } = await ground.ask(url, await ground.token(job));
+          const { token } = await ground.ask(url, await ground.token(job), { job });
           if (token !== undefined) handedOut.set(token, job);
           return token;
         };
@@ -111,9 +111,9 @@ async function playJobs(ground: AccessGround, [wrong, right]: [string, string], 
   const jobs = Array.from({ length: size }, (_, nth) => nth);
   for (const job of jobs) {
     await ground.tellOf([job]);
-    const refused = await ground.ask(wrong, await ground.token(job));
+    const refused = await ground.ask(wrong, await ground.token(job), { job });
     if (refused.status !== 401) differences.push(`a broker whose clock is wrong answered job ${job} ${refused.status}`);
-    const { token } = await ground.ask(right, await ground.token(job));
+    const { token } = await ground.ask(right, await ground.token(job), { job });
     if (token !== undefined) handedOut.set(token, job);
     await ground.end([job]);
   }

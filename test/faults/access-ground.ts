@@ -22,11 +22,15 @@ import { type ServiceProcess, startProcess, until } from './service-process.ts';
 import { startTokenProvider } from './token-provider.ts';
 
 const child = join(import.meta.dirname, 'broker.child.ts');
+/** As a company has them: what is counted of one policy within an hour is not all that there is. */
+const policyNames = Array.from({ length: 50 }, (_, nth) => `deploy-api-${nth}`);
 const policies = `
 audience: ${audience}
 tiers: { production: [production] }
 policies:
-  deploy-api:
+${policyNames
+  .map(
+    (name) => `  ${name}:
     tier: production
     who:
       github:
@@ -38,7 +42,9 @@ policies:
         environment: production
     needs: { reviewed: true, noIncident: high }
     give: [{ github: { repositories: [acme/api], permissions: { contents: read } } }]
-`;
+`,
+  )
+  .join('')}`;
 const { privateKey } = generateKeyPairSync('rsa', {
   modulusLength: 2048,
   privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
@@ -74,7 +80,7 @@ export async function openAccess(
     identity: { audience, github: [{ owners: ['65'], jwksUri: issuer.jwksUri }] },
     broker: {
       ...{ policy: { repository: 'acme/access' }, apps: [{ id: '1', privateKey }], eventKeys: [brokerKey] },
-      // All ask from here, under one policy.
+      // All ask from here.
       ...{ rate: { perSecond: 100_000, burst: 100_000 }, grantsPerHour: 1_000_000 },
       sealingKeys: ['a-key-of-seals-for-plays-alone'],
     },
@@ -132,11 +138,11 @@ export async function openAccess(
       return issuer.token({ run_id: run, run_attempt: '1', check_run_id: checkRun, ...runner });
     },
 
-    /** Asks as a job does. Status 0: no answer came. */
-    async ask(url: string, token: string, localAddress = '127.0.0.1'): Promise<AccessAnswer> {
+    /** Asks as a job does, each job under a policy of its own or of few others. Status 0: no answer came. */
+    async ask(url: string, token: string, { job = 0, localAddress = '127.0.0.1' } = {}): Promise<AccessAnswer> {
       const fromMs = performance.now();
       const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
-      const body = '{"policy":"deploy-api"}';
+      const body = JSON.stringify({ policy: policyNames[job % policyNames.length] });
       const { status, text } = await post(`${url}/v1/access`, headers, body, agentOf(localAddress));
       const tookMs = performance.now() - fromMs;
       const answer = (text === '' ? {} : JSON.parse(text)) as {

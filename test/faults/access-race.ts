@@ -6,6 +6,8 @@ import { until } from './service-process.ts';
 
 /** Jobs that ask at once. */
 const atOnce = 16;
+const toldAtOnce = 200;
+const batchMs = 5;
 /** A sweep finds what no end was heard of after two minutes: what it had to find was missed. */
 const patienceMs = 30_000;
 
@@ -69,19 +71,31 @@ export async function race(
   const statuses = new Map<string, number>();
   let next = 0;
   const ask = async (job: number, nth = 0) => {
-    const answer = await ground.ask(urls[(job + nth) % urls.length]!, await ground.token(job));
+    const answer = await ground.ask(urls[(job + nth) % urls.length]!, await ground.token(job), { job });
     const key = `${answer.status} ${answer.reason ?? ''}`.trim();
     statuses.set(key, (statuses.get(key) ?? 0) + 1);
     if (answer.token !== undefined) handedOut.set(answer.token, job);
   };
+  const endSoon = inBatches((jobs) => persistently(() => ground.end(jobs)));
   const end = async (job: number) => {
     await pause((job * 7) % 60);
-    await persistently(() => ground.end([job]));
+    await endSoon(job);
+  };
+  const told = new Map<number, Promise<void>>();
+  const tell = (job: number) => {
+    const first = job - (job % toldAtOnce);
+    const jobs = Array.from({ length: toldAtOnce }, (_, nth) => first + nth);
+    if (!told.has(first))
+      told.set(
+        first,
+        persistently(() => ground.tellOf(jobs)),
+      );
+    return told.get(first)!;
   };
   const runner = async () => {
     for (let job = next++; job < size; job = next++) {
-      if (job % 5000 === 0) say(`${job} jobs`);
-      await persistently(() => ground.tellOf([job]));
+      if (job % 1000 === 0) say(`${job} jobs`);
+      await tell(job);
       const asking = job % 3 === 0 ? ask(job) : pause((job * 5) % 15).then(() => ask(job));
       // Some ask twice at once, at both: of these one lives, until the end.
       const again = job % 5 === 0 ? [ask(job, 1)] : [];
@@ -90,6 +104,22 @@ export async function race(
   };
   await Promise.all(Array.from({ length: atOnce }, runner));
   return { handedOut, statuses };
+}
+
+/** What is told of within a moment is told of at once, as a log that is written by many is. */
+function inBatches(work: (of: readonly number[]) => Promise<void>): (one: number) => Promise<void> {
+  let waiting: number[] = [];
+  let batch: Promise<void> | undefined;
+  return (one) => {
+    waiting.push(one);
+    batch ??= pause(batchMs).then(() => {
+      const all = waiting;
+      waiting = [];
+      batch = undefined;
+      return work(all);
+    });
+    return batch;
+  };
 }
 
 /** Does it again until it succeeds: whoever tells of ends and jobs does not forget them while Postgres is away. */

@@ -32,7 +32,7 @@ export const broker: Victim = {
       jobs += 1;
       const job = jobs;
       await access.tellOf([job]);
-      const { token } = await access.ask(url, await access.token(job));
+      const { token } = await access.ask(url, await access.token(job), { job });
       if (token !== undefined) handedOut.set(token, job);
       await access.end([job]);
     }
