@@ -33,12 +33,19 @@ const mintSchema = observedSchema.extend({
   by: accountSchema.optional(),
   heardMs: z.number(),
 });
-/** `revoked`: the provider said that it is dead; `outlived`: it was to be dead, and could not be revoked for a minute. */
+/**
+ * `revoked`: the provider said that it is dead; `outlived`: it was to be dead, and could not be revoked for a minute; `lost`: it was asked
+ * for and never recorded, so that nobody was given it, and whether it lives the provider cannot be asked.
+ */
 const endSchema = observedSchema.extend({
-  did: z.enum(['revoked', 'outlived']),
+  did: z.enum(['revoked', 'outlived', 'lost']),
   kind: z.string(),
   why: z.string(),
   hash: z.string().optional(),
+  /** Of what is lost: until when it may live, ms since the epoch, as far as that is known, and for which job it was asked. */
+  expiresMs: z.number().optional(),
+  repository: z.object({ name: z.string(), key: z.string() }).optional(),
+  run: z.object({ id: z.string(), key: z.string(), attempt: z.number().optional() }).optional(),
 });
 const useSchema = tokenUseSchema.extend({ heardMs: z.number() });
 const mintedSchema = z.object({ mints: z.array(mintSchema), ends: z.array(endSchema), uses: z.array(useSchema) });
@@ -52,9 +59,10 @@ const ends: Bound<MintEnd> = { kind: 'ends', authorOf: () => '', mostPerAuthor: 
 /** A token lives an hour: the first use in each minute of two. */
 const uses: Bound<MintUse> = { kind: 'uses', authorOf: () => '', mostPerAuthor: 120, most: 120, rolls: 'all' };
 
-const isEnd = eventIs('dev.cdeventsx.tripline-credential.revoked', 'dev.cdeventsx.tripline-credential.outlived');
+const isEndOfMint = eventIs('dev.cdeventsx.tripline-credential.revoked', 'dev.cdeventsx.tripline-credential.outlived');
 const reads = [
   ...audited,
+  'dev.cdeventsx.tripline-access.ended',
   'dev.cdeventsx.tripline-credential.minted',
   'dev.cdeventsx.tripline-credential.revoked',
   'dev.cdeventsx.tripline-credential.outlived',
@@ -117,12 +125,23 @@ const wantedUser = (by: Account | undefined): string[] =>
 export const wantedAs = (entry: string): string =>
   entry.endsWith('[bot]') ? entry.toLowerCase() : entry.slice(entry.indexOf(':') + 1);
 
+/** What its provider said to be dead after all is not lost. Rights of people end by an event of the same type. */
+function isLost(event: LoggedEvent): boolean {
+  if (!isEvent(event, 'dev.cdeventsx.tripline-access.ended')) return false;
+  const data: Attributes = event.data;
+  const { 'tripline.credential.kind': kind, 'tripline.credential.dead_by': deadBy } = data;
+  return data['tripline.access.end'] === 'lost' && kind !== undefined && deadBy === undefined;
+}
+const isEnd = (event: LoggedEvent): boolean => isEndOfMint(event) || isLost(event);
+
 /** How long a credential is one, ms since the epoch: from its mint until it ended or, where nobody heard of that, expires by itself. */
 type MintLife = { fromMs: number; toMs: number; end: MintEnd | undefined };
 
 export function lifeOf(mint: Mint, ends: readonly MintEnd[]): MintLife {
   // A grant may be of several credentials: its end is told for each, by hash where it has one.
-  const own = ends.filter(({ hash, kind }) => (hash === undefined ? kind === mint.kind : hash === mint.hash));
+  const own = ends.filter(
+    ({ hash, kind, did }) => did !== 'lost' && (hash === undefined ? kind === mint.kind : hash === mint.hash),
+  );
   const end = own.toSorted(inOwnOrder)[0];
   const endedMs = end === undefined ? Number.POSITIVE_INFINITY : parseTime(end.time);
   return { fromMs: parseTime(mint.time), toMs: Math.min(endedMs, mint.expiresMs), end };
@@ -140,9 +159,6 @@ function mayBeMinted({ 'tripline.audit.record': record }: Attributes): boolean {
 function mintOf(event: LoggedEvent<'dev.cdeventsx.tripline-credential.minted'>, heardMs: number): Mint {
   const data: Attributes & typeof event.data = event.data;
   const { 'tripline.credential.token_hash': hash, 'client.address': address } = data;
-  const { 'vcs.repository.name': repository, 'cicd.pipeline.run.id': run } = data;
-  const attempt = data['tripline.pipeline.run.attempt'];
-  const [repositoryKey, runKey] = [repositoryKeyOf(event), runKeyOf(event)];
   const by = accountOf(data['user.name'], data['user.id'], data['user.type']);
   return {
     ...observedBy(event),
@@ -153,15 +169,26 @@ function mintOf(event: LoggedEvent<'dev.cdeventsx.tripline-credential.minted'>, 
     expiresMs: parseTime(data['tripline.credential.expires_at']),
     scopes: (data['tripline.credential.scopes'] ?? []).slice(0, 20).map((scope) => clip(scope, 200)),
     ...(hash === undefined ? {} : { hash: clip(hash, 200) }),
+    ...jobOf(event),
+    ...(address === undefined ? {} : { address: clip(address, 100) }),
+    ...(by === undefined ? {} : { by }),
+    heardMs,
+  };
+}
+
+/** For which job, as far as the event says it. */
+function jobOf(event: LoggedEvent): Pick<Mint, 'repository' | 'run'> {
+  const data: Attributes = event.data;
+  const { 'vcs.repository.name': repository, 'cicd.pipeline.run.id': run } = data;
+  const attempt = data['tripline.pipeline.run.attempt'];
+  const [repositoryKey, runKey] = [repositoryKeyOf(event), runKeyOf(event)];
+  return {
     ...(repository === undefined || repositoryKey === undefined
       ? {}
       : { repository: { name: clip(repository, 300), key: repositoryKey } }),
     ...(run === undefined || runKey === undefined
       ? {}
       : { run: { id: run, key: runKey, ...(attempt === undefined ? {} : { attempt }) } }),
-    ...(address === undefined ? {} : { address: clip(address, 100) }),
-    ...(by === undefined ? {} : { by }),
-    heardMs,
   };
 }
 
@@ -169,9 +196,13 @@ function endOf(event: LoggedEvent): MintEnd {
   const { 'tripline.credential.token_hash': hash, ...data }: Attributes = event.data;
   return {
     ...observedBy(event),
-    did: isEvent(event, 'dev.cdeventsx.tripline-credential.revoked') ? 'revoked' : 'outlived',
+    did: isLost(event) ? 'lost' : isEvent(event, 'dev.cdeventsx.tripline-credential.revoked') ? 'revoked' : 'outlived',
     kind: clip(data['tripline.credential.kind'] ?? '', 100),
     why: data['tripline.access.end'] ?? '',
     ...(hash === undefined ? {} : { hash: clip(hash, 200) }),
+    ...(isLost(event) ? { ...expiryIn(data), ...jobOf(event) } : {}),
   };
 }
+
+const expiryIn = ({ 'tripline.credential.expires_at': at }: Attributes) =>
+  at === undefined ? {} : { expiresMs: parseTime(at) };

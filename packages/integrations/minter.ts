@@ -22,6 +22,8 @@ export type Minter<Kind extends GiveKind = GiveKind> = {
   recover?: (
     order: MintOrder<Kind>,
   ) => Promise<{ result: 'known'; found: Revocable[] } | { result: 'unknown'; detail: string }>;
+  /** How long it lives by itself at the most, where `recover` is absent. */
+  mostLifeMs?: number;
 };
 
 export type GiveKind = Give extends infer One ? (One extends object ? keyof One : never) : never;

@@ -9,7 +9,7 @@ import type { Basis } from './builders/basis.ts';
 /** What rules on the access broker say of a credential that it minted. */
 
 /** `of acme/app#7`, as far as it is known. */
-export const runOf = ({ repository, run }: Mint): string =>
+export const runOf = ({ repository, run }: Pick<Mint, 'repository' | 'run'>): string =>
   repository === undefined ? 'of a job' : `of ${repository.name}${run === undefined ? '' : `#${run.id}`}`;
 
 export const mintLine = (key: string, seen: Mint): Basis => ({
@@ -34,9 +34,11 @@ export const whyEnded = ({ why }: MintEnd): string => ends[why] ?? 'it was to en
 export const endLine = (key: string, seen: MintEnd): Basis => ({
   ...{ fact: mintedCredentials, key, seen },
   what:
-    seen.did === 'revoked'
-      ? `it was revoked, since ${whyEnded(seen)}`
-      : `it could not be revoked, though ${whyEnded(seen)}`,
+    seen.did === 'lost'
+      ? `the broker asked for a ${seen.kind} credential for a job ${runOf(seen)}, and could not record what came of it`
+      : seen.did === 'revoked'
+        ? `it was revoked, since ${whyEnded(seen)}`
+        : `it could not be revoked, though ${whyEnded(seen)}`,
 });
 
 export const useLine = (key: string, seen: MintUse): Basis => ({
@@ -46,9 +48,12 @@ export const useLine = (key: string, seen: MintUse): Basis => ({
 
 /** Whose it is: run, repository, and who set it off. */
 export const entitiesOfMint = ({ repository, run, by, grantKey }: Mint): Entity[] => [
+  ...entitiesOfJob({ repository, run }),
+  ...(by === undefined ? [] : [personOf(by, grantKey)]),
+];
+export const entitiesOfJob = ({ repository, run }: Pick<Mint, 'repository' | 'run'>): Entity[] => [
   ...(repository === undefined || run === undefined ? [] : [entityOf('run', `${repository.name}#${run.id}`, run.key)]),
   ...(repository === undefined ? [] : [entityOf('repository', repository.name, repository.key)]),
-  ...(by === undefined ? [] : [personOf(by, grantKey)]),
 ];
 
 /** Who used it, and from where, the first five. */

@@ -40,7 +40,7 @@ function sweeper(recover?: Minter['recover']) {
         revoked.push(one);
         return { result: 'dead', by: 'revoked' };
       },
-      ...(recover && { recover }),
+      ...(recover ? { recover } : { mostLifeMs: 3_600_000 }),
     }),
     append: async (events) => {
       if (by.logIsAway) throw new Error('the log is away');
@@ -151,7 +151,14 @@ test('what was never recorded is lost, which the log is told; recorded after all
   await sweepAt(300);
   expect(await grantStates(db)).toEqual({ g1: 'lost lost' });
   expect(told).toMatchObject([
-    { type: 'dev.cdeventsx.tripline-access.ended', id: 'access:g1:lost:0', data: { 'tripline.access.end': 'lost' } },
+    {
+      ...{ type: 'dev.cdeventsx.tripline-access.ended', id: 'access:g1:lost:0' },
+      data: {
+        'tripline.access.end': 'lost',
+        // Two minutes in which it may have been made, and the hour that it lives.
+        'tripline.credential.expires_at': new Date(startMs + 120_000 + 3_600_000).toISOString(),
+      },
+    },
   ]);
   expect(await recordMinted(db, keys(1), minted({ id: 'g1' }))).toEqual({ state: 'ending', why: 'lost' });
 });
@@ -169,6 +176,8 @@ test('where the provider can be asked by the grant’s id, what it has is revoke
   await sweepAt(182);
   expect(revoked).toEqual([{ handle: { accessor: 'g1' } }]);
   expect(await grantStates(db)).toEqual({ g1: 'lost lost' });
+  expect(told).toMatchObject([{ data: { 'tripline.access.end': 'lost', 'tripline.credential.dead_by': 'revoked' } }]);
+  expect(told[0]!.data).not.toHaveProperty(['tripline.credential.expires_at']);
 });
 
 test('what was being minted when its job ended, and was never recorded, keeps why it ended', async () => {

@@ -25,7 +25,7 @@ export type SweepParts = {
   clock: Clock;
   logger: Logger;
   measures: Pick<EndMeasures, 'sweepFound'>;
-  minterOf: (kind: GiveKind, tier: string) => Pick<Minter, 'revoke' | 'recover'> | undefined;
+  minterOf: (kind: GiveKind, tier: string) => Pick<Minter, 'revoke' | 'recover' | 'mostLifeMs'> | undefined;
   append: (events: readonly TriplineEvent[]) => Promise<unknown>;
   /** Asks the provider. @returns ids of the grants whose job or run has ended, as far as it says so. */
   whichEnded: (asked: readonly Asked[]) => Promise<ReadonlySet<string>>;
@@ -120,11 +120,13 @@ async function giveUp(parts: SweepParts, one: Unrecorded): Promise<void> {
   try {
     const minter = minterOf(one.kind, one.tier);
     const isOld = clock.nowMs() >= one.askedMs + recoverForMs;
-    if (minter?.recover && !isOld && !(await isRecovered(minter, one))) {
+    const isDead = minter?.recover !== undefined && (await isRecovered(minter, one));
+    if (minter?.recover && !isDead && !isOld) {
       log.warn('what may have been minted could not be found and revoked yet; trying again');
       return;
     }
-    await append([lostEvent(one, clock.nowMs())]);
+    const life = isDead ? 'dead' : minter?.mostLifeMs;
+    await append([lostEvent(one, { atMs: clock.nowMs(), life })]);
     if (await markLost(db, one)) measures.sweepFound.inc({ why: 'lost' });
     log.warn('a credential was minted for nobody, or not at all: its broker died, or no answer came');
   } catch (error) {
@@ -145,7 +147,12 @@ async function isRecovered(minter: Pick<Minter, 'revoke' | 'recover'>, one: Unre
   return revoked.every(({ result }) => result === 'dead');
 }
 
-function lostEvent({ grant, nth, workspace, policy, tier, kind, job }: Unrecorded, atMs: number): TriplineEvent {
+/** `life`: how long it may live from when it was made, ms; undefined where that is not known. */
+function lostEvent(
+  { grant, nth, workspace, policy, tier, kind, job, askedMs }: Unrecorded,
+  { atMs, life }: { atMs: number; life: number | 'dead' | undefined },
+): TriplineEvent {
+  const expiresMs = typeof life === 'number' ? askedMs + mintedWithinMs + life : undefined;
   return brokerEvent(
     'dev.cdeventsx.tripline-access.ended',
     { id: `access:${grant}:lost:${nth}`, workspace, atMs },
@@ -156,6 +163,8 @@ function lostEvent({ grant, nth, workspace, policy, tier, kind, job }: Unrecorde
       'tripline.access.tier': tier,
       'tripline.access.end': 'lost',
       'tripline.credential.kind': kind,
+      ...(life === 'dead' ? { 'tripline.credential.dead_by': 'revoked' as const } : {}),
+      ...(expiresMs === undefined ? {} : { 'tripline.credential.expires_at': new Date(expiresMs).toISOString() }),
     },
   );
 }

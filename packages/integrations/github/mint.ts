@@ -19,6 +19,8 @@ import {
 /** Each of 50 repositories is told with some ten kilobytes. */
 const mostAnswerBytes = 4 * 1024 * 1024;
 const defaultTimeoutMs = 8000;
+/** As long as GitHub lets every installation token live. */
+const mostLifeMs = 3_600_000;
 /** What may stand in a header. GitHub has two formats of tokens, and says that others may come: none is parsed. */
 const opaqueToken = /^[\x21-\x7e]{16,4096}$/;
 const levels = ['read', 'write', 'admin'];
@@ -200,7 +202,7 @@ export function createGitHubMinter(app: GitHubApp, { clock }: { clock: Clock }):
     return { ...refused(reason, message), retry: true, ...(afterMs === undefined ? {} : { afterMs }) };
   }
 
-  return { kind: 'github', mint, revoke, check };
+  return { kind: 'github', mint, revoke, check, mostLifeMs };
 }
 
 /** What to ask for, by ids. A name that is not pinned is nobody's, and no list at all would mean every repository. */

@@ -210,6 +210,7 @@ const oneOfEach = `
   09:01:21  broker   mints g1 for run 7 of acme/web (token h1)
   09:01:22  broker   revokes g1 (token h1)
   09:01:23  broker   cannot revoke g1 (token h1)
+  09:01:23  broker   loses g3 of run 7 of acme/app (for 62)
   09:01:24  broker   is denied deploy in run 7 of acme/web (job 71; from 203.0.113.7; for network, ref)
   09:01:25  broker   is granted deploy in run 7 of acme/web (job 71; from 203.0.113.7)
   09:01:26  grace    is given write on acme/web as a1 (for 60)

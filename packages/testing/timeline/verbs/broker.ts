@@ -32,6 +32,20 @@ export const broker = [
   verb('cannot revoke {grant}', (said, stage) => {
     tell(stage, 'dev.cdeventsx.tripline-credential.outlived', { ...credentialOf(said), ...endOf(said) });
   }),
+  /**
+   * It was asked for and never recorded: the broker died, or got no whole answer. Options: `kind aws`; `for <minutes>` that it may live,
+   * as far as that is known; `dead`, as its provider said when it was asked.
+   */
+  verb('loses {grant} of run {run} of {repository}', (said, stage) => {
+    const lives = said.option('for');
+    tell(stage, 'dev.cdeventsx.tripline-access.ended', {
+      ...{ ...jobOf(said, stage), ...credentialOf(said), 'tripline.access.end': 'lost' },
+      ...(lives === undefined
+        ? {}
+        : { 'tripline.credential.expires_at': stage.time(said.atMs + Number(lives) * 60_000) }),
+      ...(said.option('dead') === undefined ? {} : { 'tripline.credential.dead_by': 'revoked' as const }),
+    });
+  }),
   /** Options: `for <condition>, <condition>`, `from <address>`, `job <check run>`, `attempt <number>`, `as a dry run`. */
   verb('is denied {policy} in run {run} of {repository}', (said, stage) => {
     decide(said, stage, 'denied');
