@@ -12,7 +12,7 @@ import { startEndingByIncidents } from './incidents-end.ts';
 import { startRevoking, toldAfterMs } from './revoke.ts';
 import type { Seals } from './seal.ts';
 import { countAlive } from './store/revocations.ts';
-import { startSweeping } from './sweep.ts';
+import { type SweepParts, startSweeping } from './sweep.ts';
 import { createWatch, type WatchParts } from './watch.ts';
 
 export type EndingParts = {
@@ -26,6 +26,8 @@ export type EndingParts = {
   seals: Pick<Seals, 'open'>;
   /** One consumer reads the log for all. */
   alsoHears?: WatchParts['alsoHears'];
+  /** Which jobs and runs have ended, in the place of GitHub's API: for tests. */
+  whichEnded?: SweepParts['whichEnded'];
 };
 
 export type Ending = {
@@ -47,7 +49,8 @@ export async function startEnding(parts: EndingParts): Promise<Ending> {
   });
   const watch = await createWatch({ stream, db, clock, logger, measures, ...(alsoHears && { alsoHears }) });
   const sweeping = startSweeping({
-    ...{ db, clock, logger, measures, append, whichEnded: createEndsAtGitHub({ config, clock, logger }) },
+    ...{ db, clock, logger, measures, append },
+    whichEnded: parts.whichEnded ?? createEndsAtGitHub({ config, clock, logger }),
     minterOf: (kind, tier) => minters.of(kind, tier),
   });
   const incidents = startEndingByIncidents({ db, clock, logger });

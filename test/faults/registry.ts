@@ -20,7 +20,7 @@ import { kill9 } from './kill9.ts';
 import { lostReplies } from './lost-replies.ts';
 import { postgresStopped } from './postgres-stopped.ts';
 import { rebalanceStorm } from './rebalance-storm.ts';
-import { simulation } from './simulation.ts';
+import { accessSimulation, simulation } from './simulation.ts';
 import { sinksAway } from './sinks-away.ts';
 import { sinksFaulty } from './sinks-faulty.ts';
 import { stoppedOwner } from './stopped-owner.ts';
@@ -37,7 +37,7 @@ export const faults: readonly Fault[] = [
   // Whom we tell, and who acts for us.
   ...[sinksFaulty, sinksAway, storm],
   // All of it at once, by chance.
-  simulation,
+  ...[simulation, accessSimulation],
   // What comes from outside.
   ...[garbageFault, badSignatures, framing, slowloris, ssrf],
 ];

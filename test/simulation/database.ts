@@ -93,8 +93,10 @@ export function createSimulatedDatabase(options: {
   world: World;
   faults: () => DatabaseFaults;
   mutant?: Mutant | undefined;
+  /** Hears of each statement that a process sends; what it returns is called once that is done. */
+  noting?: (text: string) => (() => void) | undefined;
 }) {
-  const { server, world, faults, mutant } = options;
+  const { server, world, faults, mutant, noting } = options;
   let isMutated = false;
   const held = new Map<Life, Set<Session>>();
   /** Of processes that are gone, until the server notices. */
@@ -262,6 +264,7 @@ export function createSimulatedDatabase(options: {
     const altered = mutant?.alter?.(text) ?? text;
     const isApart = mutant?.apart?.test(text) ?? false;
     if (isApart || altered !== text) isMutated = true;
+    const noteDone = noting?.(text);
     return new Promise((resolve, reject) => {
       void world.operate(life, altered.replaceAll(/\s+/g, ' ').slice(0, 120), async () => {
         if (!held.get(life)?.has(session)) {
@@ -279,6 +282,7 @@ export function createSimulatedDatabase(options: {
         const own: Session = isApart ? { client: undefined, inTransaction: false, busy: false } : session;
         const { done } = await send(own, typeof of === 'string' ? altered : { ...of, text: altered }, values);
         if (isApart) await done.then(noop, noop).then(() => giveBack(own));
+        if (noteDone !== undefined) void done.then(noteDone, noop);
         const answer = isLost ? done.then(() => Promise.reject(connectionLost(life))) : done;
         if (isLost) world.trace('  … done, its answer lost');
         answer.then(
@@ -324,7 +328,7 @@ export function createSimulatedDatabase(options: {
       return Object.assign(client, { query, release });
     };
     const whole = Object.assign(pool, {
-      options: {},
+      options: { Client: SilentClient },
       ended: false,
       end: async () => {},
       connect(callback?: (error: Error | undefined, client?: unknown, release?: unknown) => void) {
@@ -365,6 +369,13 @@ export function createSimulatedDatabase(options: {
       held.delete(life);
     },
   };
+}
+
+/** A connection of its own that listens: what it would hear sooner is found by looking. */
+class SilentClient extends EventEmitter {
+  connect = async () => {};
+  query = async () => ({ rows: [], rowCount: 0 });
+  end = async () => {};
 }
 
 /** Statements with parameters are prepared once a connection, which halves what Postgres has to do. */

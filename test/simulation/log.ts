@@ -54,6 +54,14 @@ export function createSimulatedLog(options: {
   }
 
   function append(life: Life, records: readonly NewRecord[]): Promise<Appended[]> {
+    const isEarly = records.some(({ headers }) => mutant?.early?.test(headers['ce_type'] ?? ''));
+    if (!isEarly) return appendWhole(life, records);
+    isMutated = true;
+    void appendWhole(life, records).catch(() => {});
+    return Promise.resolve([]);
+  }
+
+  function appendWhole(life: Life, records: readonly NewRecord[]): Promise<Appended[]> {
     return world.operate(life, `append ${records.length}`, async () => {
       const { lostBefore, lostAfter, doubled } = faults();
       if (world.random.chance(lostBefore)) throw new StreamUnavailableError('the log is away');

@@ -10,6 +10,10 @@ export type Mutant = {
   alter?: (text: string) => string;
   /** Statements that are carried out at once, outside of the transaction that they are sent in. */
   apart?: RegExp;
+  /** Records that the log acknowledges before it has them. */
+  early?: RegExp;
+  /** Asks for the policies in force once a request, instead of again before something is minted. */
+  readsPoliciesOnce?: true;
   /** What a reader of the log takes a record for, by those that lie before it in its partition. */
   heard?: (record: StreamRecord, before: readonly StreamRecord[]) => StreamRecord;
 };

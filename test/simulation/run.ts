@@ -5,13 +5,13 @@ import { parseArgs } from 'node:util';
 import { startEmbedded } from '@tripline/embedded-postgres/embedded';
 import type { Difference } from './check.ts';
 import { prepareServer, type Server } from './database.ts';
-import { mutants } from './mutants.ts';
-import { simulate } from './simulate.ts';
+import { type Play, plays } from './plays.ts';
 
 /**
  * `npm run simulate -- --seeds 500 --from 1`: plays seeds one after the other and ends with 1 when one of them does not
  * end as the oracle says. `--minutes 10` plays as many as fit. `--mutants` plants bugs instead, each until it is found. `--repeat 3` plays each seed
- * so often, and fails where it does not take the same steps each time. `--verbose` shows every step; with `--seeds 1 --from S` that is how a failure is looked into.
+ * so often, and fails where it does not take the same steps each time. `--play access` plays brokers alone, `--play log` what reads the
+ * log alone. `--verbose` shows every step; with `--seeds 1 --from S` that is how a failure is looked into.
  */
 const { values } = parseArgs({
   options: {
@@ -21,6 +21,7 @@ const { values } = parseArgs({
     verbose: { type: 'boolean', default: false },
     mutants: { type: 'boolean', default: false },
     repeat: { type: 'string', default: '1' },
+    play: { type: 'string' },
   },
 });
 const minutes = Number(values.minutes ?? Number.POSITIVE_INFINITY);
@@ -30,6 +31,8 @@ const repeat = Number(values.repeat);
 if (!(Number.isSafeInteger(seeds) && seeds > 0 && Number.isSafeInteger(from)))
   throw new Error('--seeds and --from take whole numbers, --seeds from 1');
 if (!(Number.isSafeInteger(repeat) && repeat > 0)) throw new Error('--repeat takes a whole number, from 1');
+const chosen = plays.filter(({ name }) => values.play === undefined || name === values.play);
+if (chosen.length === 0) throw new Error(`--play takes one of ${plays.map(({ name }) => name).join(', ')}`);
 if (!(minutes > 0)) throw new Error('--minutes takes a number above 0');
 
 const dir = mkdtempSync(join(tmpdir(), 'tripline-simulation-'));
@@ -42,20 +45,21 @@ const postgres = await startEmbedded({
 let failed = 0;
 try {
   const server = await prepareServer(postgres.url, 'simulation');
-  failed = await play(server).finally(() => server.close());
+  for (const one of chosen) failed += await play(one, server);
+  await server.close();
 } finally {
   await postgres.stop();
   rmSync(dir, { recursive: true, force: true });
 }
 process.exitCode = failed > 0 ? 1 : 0;
 
-function play(server: Server): Promise<number> {
-  if (values.mutants) return killMutants(server);
-  return repeat > 1 ? repeatAll(server) : playAll(server);
+function play(one: Play, server: Server): Promise<number> {
+  if (values.mutants) return killMutants(one, server);
+  return repeat > 1 ? repeatAll(one, server) : playAll(one, server);
 }
 
-async function playAll(server: Server): Promise<number> {
-  const totals = { events: 0, findings: 0, steps: 0, crashes: 0 };
+async function playAll({ name, simulate }: Play, server: Server): Promise<number> {
+  const totals: Record<string, number> = {};
   const beganMs = performance.now();
   let failures = 0;
   const isOver = () => performance.now() - beganMs > minutes * 60_000;
@@ -66,22 +70,22 @@ async function playAll(server: Server): Promise<number> {
       server,
       values.verbose ? { trace: (line) => console.log(line), log: (line) => console.log(`  ${line.trim()}`) } : {},
     );
-    for (const name of Object.keys(totals) as (keyof typeof totals)[]) totals[name] += result[name];
+    for (const [what, count] of Object.entries(result.counts)) totals[what] = (totals[what] ?? 0) + count;
     if (result.differences.length > 0) {
       failures += 1;
-      tellFailure(seed, result.differences);
+      tellFailure(name, seed, result.differences);
     }
     isLast = played === seeds || isOver();
     if (played % 50 === 0 || isLast) {
       const perSecond = (played / (performance.now() - beganMs)) * 1000;
-      console.log(`${played} seeds, ${perSecond.toFixed(1)}/s, ${failures} failed; ${JSON.stringify(totals)}`);
+      console.log(`${name}: ${played} seeds, ${perSecond.toFixed(1)}/s, ${failures} failed; ${JSON.stringify(totals)}`);
     }
   }
   return failures;
 }
 
 /** Plays each seed several times; answers how many did not take the same steps each time. */
-async function repeatAll(server: Server): Promise<number> {
+async function repeatAll({ simulate }: Play, server: Server): Promise<number> {
   let differed = 0;
   for (let seed = from; seed < from + seeds; seed += 1) {
     const first: string[] = [];
@@ -115,7 +119,7 @@ function firstDifference(one: readonly string[], other: readonly string[]): stri
 }
 
 /** Plays each planted bug until some seed finds it; answers how many were not found. */
-async function killMutants(server: Server): Promise<number> {
+async function killMutants({ simulate, mutants }: Play, server: Server): Promise<number> {
   let survivors = 0;
   for (const mutant of mutants) {
     let seed = from;
@@ -137,10 +141,10 @@ async function killMutants(server: Server): Promise<number> {
   return survivors;
 }
 
-function tellFailure(seed: number, differences: readonly Difference[]): void {
-  console.log(`Seed ${seed} does not end as the oracle says.`);
+function tellFailure(play: string, seed: number, differences: readonly Difference[]): void {
+  console.log(`Seed ${seed} of ${play} does not end as the oracle says.`);
   for (const { what, expected, actual } of differences) {
     console.log(`  ${what}\n    lacking: ${JSON.stringify(expected)}\n    too many: ${JSON.stringify(actual)}`);
   }
-  console.log(`Again, step by step: npm run simulate -- --seeds 1 --from ${seed} --verbose`);
+  console.log(`Again, step by step: npm run simulate -- --play ${play} --seeds 1 --from ${seed} --verbose`);
 }

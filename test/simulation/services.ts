@@ -59,7 +59,7 @@ const longestPauseMs = 2 * 3_600_000;
 
 /** A registry without the figures of the whole Node process, which would be gathered anew for each life. */
 const Registry = createMetrics({ service: 'simulation' }).constructor as new () => Metrics;
-const platform = (life: Life) => ({ clock: clockOf(life), metrics: new Registry() });
+export const platform = (life: Life) => ({ clock: clockOf(life), metrics: new Registry() });
 
 const { privateKey } = generateKeyPairSync('rsa', {
   modulusLength: 2048,

@@ -2,35 +2,16 @@ import { acknowledge, listIncidents } from '@tripline/incidents/incidents';
 import { createLogger } from '@tripline/runtime/logger';
 import type { NewRecord } from '@tripline/stream/stream';
 import { type ExpectedOutcome, reckon } from '../oracle/oracle.ts';
-import { checkActs, checkDetector, checkTrail, type Difference } from './check.ts';
+import { checkActs, checkDetector, checkTrail } from './check.ts';
 import { checkRemediator, checkTold } from './check-sinks.ts';
 import { createSimulatedDatabase, type Server } from './database.ts';
-import { simulateGlobals } from './globals.ts';
 import { createSimulatedLog } from './log.ts';
-import type { Mutant } from './mutants.ts';
+import { clean, type Simulated, type SimulateOptions, withinSimulation } from './playing.ts';
 import { createRandom, type Random } from './random.ts';
 import { config, type Role, rules, start } from './services.ts';
 import { createSinks } from './sinks.ts';
 import { type Arrival, dawnMs, type WorkloadShape, weave } from './workload.ts';
 import { createWorld, type Life } from './world.ts';
-
-export type Simulated = {
-  differences: Difference[];
-  events: number;
-  findings: number;
-  steps: number;
-  crashes: number;
-  isMutated: boolean;
-};
-
-export type SimulateOptions = {
-  /** Hears of every step. */
-  trace?: (line: string) => void;
-  /** Hears what the services log at `warn` and above. */
-  log?: (line: string) => void;
-  /** A planted bug. */
-  mutant?: Mutant;
-};
 
 const hourMs = 3_600_000;
 const dayMs = 24 * hourMs;
@@ -52,22 +33,20 @@ type Stage = ReturnType<typeof build>;
 export async function simulate(seed: number, server: Server, options: SimulateOptions = {}): Promise<Simulated> {
   await clean(server);
   const stage = build(createRandom(seed), server, options);
-  const restore = simulateGlobals();
-  // As Node does it: a rejection that nobody hears of ends its process.
-  const others = process.listeners('unhandledRejection');
-  const fell = (error: unknown) => stage.fell((error as { life?: Life }).life, error);
-  process.removeAllListeners('unhandledRejection').on('unhandledRejection', fell);
-  try {
-    await playRough(stage);
-    await playQuiet(stage);
-    return await judge(stage, server);
-  } finally {
-    for (const life of stage.world.lives()) stage.world.crash(life);
-    await stage.database.close();
-    process.removeAllListeners('unhandledRejection');
-    for (const other of others) process.on('unhandledRejection', other);
-    restore();
-  }
+  return withinSimulation(
+    async () => {
+      await playRough(stage);
+      await playQuiet(stage);
+      return await judge(stage, server);
+    },
+    {
+      fell: stage.fell,
+      close: async () => {
+        for (const life of stage.world.lives()) stage.world.crash(life);
+        await stage.database.close();
+      },
+    },
+  );
 }
 
 function build(random: Random, server: Server, options: SimulateOptions) {
@@ -260,7 +239,8 @@ async function judge(
   if (roles.includes('remediator')) differences.push(...(await checkRemediator(db, sinks)));
   const { length: events } = arrivals;
   const isMutated = database.isMutated() || log.isMutated();
-  return { differences, events, findings: outcome.findings.size, steps: world.steps(), crashes, isMutated };
+  const counts = { events, findings: outcome.findings.size, steps: world.steps(), crashes };
+  return { differences, counts, isMutated };
 }
 
 function shapeOf(random: Random): WorkloadShape {
@@ -296,22 +276,6 @@ function accountsOf(arrivals: readonly Arrival[]): Map<string, string> {
     if (login !== undefined && id !== undefined && !accounts.has(id)) accounts.set(id, login);
   }
   return accounts;
-}
-
-/**
- * Leaves the database as it was before the first seed, on the disk too: what no statement asks to have in order (jobs that
- * are due at once, say) is read in the order in which it lies there.
- */
-async function clean({ db }: Server): Promise<void> {
-  const { rows } = await db.pool.query<{ name: string }>(
-    `SELECT oid::regclass::text AS name FROM pg_class
-     WHERE relkind = 'r' AND pg_relation_size(oid) > 0 AND relname <> 'schema_migrations'
-       AND (relnamespace = 'public'::regnamespace OR relname = '_private_jobs')`,
-  );
-  if (rows.length > 0) {
-    await db.pool.query(`TRUNCATE ${rows.map(({ name }) => name).join(', ')} RESTART IDENTITY CASCADE`);
-  }
-  await db.pool.query("SELECT setval('incident_numbers', 1, false)");
 }
 
 const noop = () => {};

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { prepareServer, type Server } from './database.ts';
-import { mutants } from './mutants.ts';
-import { simulate } from './simulate.ts';
+import { type Play, plays } from './plays.ts';
 
 const from = 1;
+const [ofLog, ofAccess] = plays as [Play, Play];
 
 /** That seeds end as the oracle says is the fault `simulation`. */
 describe('the simulation', () => {
@@ -13,8 +13,12 @@ describe('the simulation', () => {
   });
   afterAll(() => server.close());
 
-  test('the same seed does the same, step by step', { timeout: 200_000 }, async () => {
-    for (const seed of [3, 5, 17, 20]) {
+  test.each([
+    { play: ofLog, seeds: [3, 5, 17, 20] },
+    { play: ofAccess, seeds: [3, 4, 5] },
+  ])('the same seed does the same, step by step: $play.name', { timeout: 200_000 }, async ({ play, seeds }) => {
+    const { simulate } = play;
+    for (const seed of seeds) {
       const steps: string[][] = [[], []];
       for (const lines of steps) await simulate(seed, server, { trace: (line) => lines.push(line) });
       expect(steps[0]!.length).toBeGreaterThan(100);
@@ -24,13 +28,17 @@ describe('the simulation', () => {
 
   // The quickest of the list; `npm run simulate -- --mutants` plays it whole.
   test.each([
-    'the position moves outside',
-    'duplicates are not recognised',
-    'what is about to be sent',
-    'an equal body',
+    { play: ofLog, name: 'the position moves outside' },
+    { play: ofLog, name: 'duplicates are not recognised' },
+    { play: ofLog, name: 'what is about to be sent' },
+    { play: ofLog, name: 'an equal body' },
+    { play: ofAccess, name: 'hands out before' },
+    { play: ofAccess, name: 'does not take the lock' },
+    { play: ofAccess, name: 'does not heed an end' },
+    { play: ofAccess, name: 'the sweep passes over' },
   ])(
-    'a planted bug is found: %s',
-    async (name) => {
+    'a planted bug is found: $play.name, $name',
+    async ({ play: { simulate, mutants }, name }) => {
       const mutant = mutants.find((one) => one.name.startsWith(name))!;
       let differences: unknown[] = [];
       for (let seed = from; seed < from + 20 && differences.length === 0; seed += 1) {

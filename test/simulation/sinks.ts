@@ -1,21 +1,7 @@
-import type { Life, World } from './world.ts';
-
-/** What may come of a request: `done` says whether the service carried it out. */
-type Fate = { done: boolean; answer: 'whole' | 'half' | 'none' | 'unreachable' | number };
-const fates: readonly Fate[] = [
-  { done: false, answer: 429 },
-  { done: false, answer: 500 },
-  { done: true, answer: 503 },
-  { done: true, answer: 'half' },
-  { done: true, answer: 'none' },
-  { done: false, answer: 'none' },
-  { done: false, answer: 'unreachable' },
-];
+import { type Answer, createWire, ok, type Request } from './wire.ts';
+import type { World } from './world.ts';
 
 export type SlackPost = { text: string; marked: boolean; thread: string | null; updates: number };
-type Request = { method: string; path: string; body: string };
-type Answer = { status: number; body: string };
-
 export type Sinks = ReturnType<typeof createSinks>;
 
 /** Slack, PagerDuty and GitHub as far as Tripline calls them, each with what it was brought to do. */
@@ -103,59 +89,8 @@ export function createSinks(options: {
     throw new Error(`nobody expects a request to ${host}`);
   }
 
-  /** What a process's `fetch` comes to. A request without an answer ends when its signal says so. */
-  function fetch(life: Life, input: Parameters<typeof globalThis.fetch>[0], init: RequestInit = {}): Promise<Response> {
-    const url = new URL(input instanceof Request ? input.url : String(input));
-    const { signal } = init;
-    const request = {
-      method: init.method ?? 'GET',
-      path: url.pathname,
-      body: init.body === undefined ? '' : String(init.body),
-    };
-    return new Promise((resolve, reject) => {
-      const abort = () => reject(signal?.reason as Error);
-      if (signal?.aborted) return abort();
-      signal?.addEventListener('abort', abort, { once: true });
-      void world.operate(life, `${request.method} ${url.host}${url.pathname}`, async () => {
-        const fate: Fate = world.random.chance(roughness())
-          ? world.random.pick(fates)
-          : { done: true, answer: 'whole' };
-        if (fate.answer !== 'whole') world.trace(`  … ${fate.done ? 'done' : 'not done'}, answer: ${fate.answer}`);
-        const whole = fate.done ? answer(url.host, request) : ok({});
-        if (fate.answer === 'none') return;
-        if (fate.answer === 'unreachable') {
-          reject(
-            new TypeError('fetch failed', { cause: Object.assign(new Error('refused'), { code: 'ECONNREFUSED' }) }),
-          );
-        } else if (typeof fate.answer === 'number') {
-          resolve(
-            new Response('{"message":"simulated"}', {
-              status: fate.answer,
-              headers: { 'content-type': 'application/json' },
-            }),
-          );
-        } else resolve(responseOf(whole, fate.answer === 'half'));
-      });
-    });
-  }
-
-  const fetchOf = (life: Life) =>
-    ((...of: Parameters<typeof globalThis.fetch>) => fetch(life, ...of)) as typeof globalThis.fetch;
+  const fetchOf = createWire({ world, roughness, answer });
   return { fetchOf, posts, alerts, changes };
 }
 
 const notFound: Answer = { status: 404, body: '{"message":"Not Found"}' };
-const ok = (body: object): Answer => ({ status: 200, body: JSON.stringify(body) });
-
-function responseOf({ status, body }: Answer, isHalf: boolean): Response {
-  const headers = { 'content-type': 'application/json' };
-  if (status === 204) return new Response(null, { status });
-  if (!isHalf) return new Response(body, { status, headers });
-  const broken = new ReadableStream({
-    start(controller) {
-      controller.enqueue(Buffer.from(body.slice(0, body.length / 2)));
-      controller.error(new TypeError('terminated'));
-    },
-  });
-  return new Response(broken, { status, headers });
-}
