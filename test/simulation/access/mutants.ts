@@ -24,7 +24,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'the sweep passes over what was never recorded',
-    alter: replacing("WHERE c.state = 'minting' AND g.asked_at < $4", '$& AND false'),
+    alter: replacing(/WHERE c\.state = 'minting' AND g\.asked_at < \$\d/, '$& AND false'),
   },
   {
     name: 'the sweep asks for no job',

@@ -4,7 +4,6 @@ import type { Job } from './jobs.ts';
 /** One request of a job, as the oracle follows it through a broker. Steps are the world's (`World.steps`). */
 export type Asked = {
   job: Job;
-  askedStep: number;
   askedMs: number;
   /** Of its grant, once it has one. */
   grant: string | undefined;
@@ -12,9 +11,6 @@ export type Asked = {
   intendedStep: number | undefined;
   /** Which policies were in force when it read them first: for a planted bug. */
   policies: unknown;
-  /** What it was handed. */
-  handed: readonly string[];
-  handedMs: number | undefined;
 };
 
 const current = new AsyncLocalStorage<Asked>();

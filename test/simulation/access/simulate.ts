@@ -205,13 +205,10 @@ function ask(stage: Stage, job: Job, tries: number): void {
   stage.tokens += 1;
   const token = String(stage.tokens);
   const workload = workloadOf(job, token, world.nowMs());
-  const at = random.chance(0.2) ? ready : [random.pick(ready)];
   let isAnswered = false;
-  for (const [life, broker] of at) {
-    const asked: Asked = {
-      ...{ job, askedStep: world.steps(), askedMs: world.nowMs(), grant: undefined, intendedStep: undefined },
-      ...{ policies: undefined, handed: [], handedMs: undefined },
-    };
+  const show = ([life, broker]: [Life, SimulatedBroker]) => {
+    const nowMs = world.nowMs();
+    const asked: Asked = { job, askedMs: nowMs, grant: undefined, intendedStep: undefined, policies: undefined };
     oracle.asked(asked);
     const answered = world.within(life, () => withinRequest(asked, () => broker.ask(workload, job.policy)));
     answered.then(
@@ -228,7 +225,14 @@ function ask(stage: Stage, job: Job, tries: number): void {
       },
       () => again(random.int(500, 3000)),
     );
-  }
+  };
+  show(random.pick(ready));
+  // Whoever took it shows the same token again, at once or soon after.
+  if (random.chance(0.2))
+    later(stage, world.nowMs() + random.pick([0, 0, 500, 1500]), () => {
+      const those = [...brokers];
+      if (those.length > 0) show(random.pick(those));
+    });
   later(stage, world.nowMs() + 45_000, () => isAnswered || again(1));
 }
 
