@@ -1072,6 +1072,7 @@ CREATE INDEX access_gates_by_age ON public.access_gates USING btree (heard_at);
 CREATE UNIQUE INDEX access_gates_by_deployment ON public.access_gates USING btree (instance, repository_id, deployment_id) WHERE (deployment_id IS NOT NULL);
 CREATE INDEX access_gates_by_run ON public.access_gates USING btree (instance, repository_id, run_id);
 CREATE INDEX access_gates_open ON public.access_gates USING btree (due_at) WHERE (state = 'open'::text);
+CREATE INDEX access_grants_by_end ON public.access_grants USING btree (ending_at) WHERE (ending_at IS NOT NULL);
 CREATE INDEX access_grants_by_job ON public.access_grants USING btree (job_key);
 CREATE INDEX access_grants_by_policy ON public.access_grants USING btree (workspace, policy, asked_at);
 CREATE INDEX access_grants_by_run ON public.access_grants USING btree (run_key);

@@ -143,7 +143,9 @@ const whole = z.strictObject({
     .min(4)
     .max(3650)
     .default(90)
-    .describe('How long the log keeps events; rules look back 3 days.'),
+    .describe(
+      'How long the log keeps events, and Postgres what the broker gave, after its end; rules look back 3 days.',
+    ),
   internalKeys: z
     .array(secret)
     .min(1)

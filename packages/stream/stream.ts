@@ -61,6 +61,11 @@ export type ConsumerOptions = {
    * that arrive meanwhile become one batch; no rest when absent.
    */
   restMs?: number;
+  /**
+   * How long a member of the group that is frozen keeps its partitions, in ms; 10 s when absent. For consumers that keep no state, to
+   * whom losing one for a moment costs little. Kafka allows no less than its 6 s.
+   */
+  leaseMs?: number;
   handlers: ConsumerHandlers;
 };
 
@@ -89,6 +94,11 @@ export type Stream = {
   consume: (options: ConsumerOptions) => Promise<Consumer>;
   /** The offset that the next record will get, and the first one still kept, by partition. */
   offsets: (topic: string) => Promise<{ partition: number; first: number; next: number }[]>;
+  /**
+   * By partition, the offset from which on every record was appended at `sinceMs` or later, by the log's clock; where none was, its
+   * end. For a consumer that begins and needs no more than the last days.
+   */
+  offsetsSince: (topic: string, sinceMs: number) => Promise<ReadonlyMap<number, number>>;
   /** Reads records from `from` (inclusive), at most `limit`, outside of any group: for replay and `tripline trail`. */
   read: (position: { topic: string; partition: number; from: number; limit: number }) => Promise<StreamRecord[]>;
   /** Resolves when an append would now succeed; rejects with {@link StreamUnavailableError} otherwise. */

@@ -153,6 +153,14 @@ export function streamContract(name: string, start: () => Promise<StreamBackend>
       expect(texts(await stream.read({ topic, partition: 0, from: 38, limit: 5 }))).toEqual(numbers(38, 40));
       expect(await stream.read({ topic, partition: 0, from: 40, limit: 5 })).toEqual([]);
       expect(await stream.offsets(topic)).toEqual([{ partition: 0, first: 0, next: 40 }]);
+      await stream.append([record(topic, 'w', '40')]);
+      const all = await stream.read({ topic, partition: 0, from: 0, limit: 41 });
+      for (const { appendedAtMs } of [all[0]!, all[20]!, all[40]!]) {
+        const first = all.findIndex((one) => one.appendedAtMs >= appendedAtMs);
+        expect(await stream.offsetsSince(topic, appendedAtMs)).toEqual(new Map([[0, first]]));
+      }
+      expect(await stream.offsetsSince(topic, all[40]!.appendedAtMs + 3_600_000)).toEqual(new Map([[0, 41]]));
+      expect(await stream.offsetsSince(topic, 0)).toEqual(new Map([[0, 0]]));
     });
 
     test('never starts beyond the end in silence: it asks again until the position holds', async () => {

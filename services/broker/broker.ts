@@ -18,6 +18,7 @@ import { appendEvents } from './append-events.ts';
 import type { ExchangeParts, Gather, Giving } from './asking.ts';
 import { startEnding } from './ending.ts';
 import { exclusivelyBy } from './exclusively.ts';
+import { startForgetting } from './forgetting.ts';
 import { createGather } from './gather.ts';
 import { gateHears, startGating, watchForGate } from './gating.ts';
 import { type CurrentPolicies, createLocalPolicies } from './local-policies.ts';
@@ -51,6 +52,7 @@ export type BrokerSeams = {
   waitMs?: number;
 };
 
+const dayMs = 24 * 3_600_000;
 /** A job asks for a few policies, and again each few seconds while somebody has yet to stand for it. */
 const rateOfJob = { perSecond: 1, burst: 60 };
 
@@ -107,6 +109,7 @@ export async function createBroker(parts: BrokerParts, seams: BrokerSeams = {}):
     settings.eventKeys === undefined
       ? undefined
       : startStandingLooks({ config, db, clock, logger, policies, append: (events) => appendEvents(parts, events) });
+  const forgetting = startForgetting(parts, config.retentionDays * dayMs);
   return {
     mode,
     routes: (app) => {
@@ -119,6 +122,7 @@ export async function createBroker(parts: BrokerParts, seams: BrokerSeams = {}):
       await (ending ?? watch)?.ready();
     },
     async close() {
+      await forgetting.close();
       await requests?.close();
       await gate?.close();
       await looks?.close();

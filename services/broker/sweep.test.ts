@@ -11,7 +11,6 @@ import { addGrant, grantStates, minted, startMs } from '@tripline/testing/servic
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { createEndMeasures } from './end-measures.ts';
 import { recordMinted } from './store/credentials.ts';
-import { forget } from './store/sweeping.ts';
 import { type SweepParts, sweep } from './sweep.ts';
 
 const logger = createLogger({ service: 'test', level: 'silent' });
@@ -202,59 +201,4 @@ test('a sweeper that was killed while it recovers loses its claim', async () => 
   await claimsExpire();
   await other.sweepAt(183, '00000000-0000-4000-8000-000000000002');
   expect(await grantStates(db)).toEqual({ g1: 'lost lost' });
-});
-
-test('prompts, and passkeys that count for nothing, are forgotten after 40 days, and no others', async () => {
-  const agoMs = (days: number) => new Date(startMs - days * 24 * 3_600_000);
-  for (const [id, asked] of [
-    ['old', agoMs(40.1)],
-    ['young', agoMs(39.9)],
-  ] as const)
-    await db.pool.query(
-      `INSERT INTO access_step_ups (id, workspace, binding, asked, shown, number, state, asked_at, expires_at)
-       VALUES ($1, 'acme', $2, $1, '{}', '0815', 'closed', $3, $3)`,
-      [id, 'a'.repeat(64), asked],
-    );
-  const passkey = (id: string, made: Date, more: { confirmed?: Date; denied?: Date }) =>
-    db.pool.query(
-      `INSERT INTO access_passkeys (id, workspace, confirm_key, instance, account_id, account_name, public_key, counter, made_at,
-         confirmed_by, confirmed_at, ended_at)
-       VALUES ($1, 'acme', $1, 'github.com', '11', 'ada', '', 0, $2, $3, $4, $5)`,
-      [id, made, more.confirmed === undefined ? null : '{}', more.confirmed, more.denied],
-    );
-  const end = (proof: string, at: Date) =>
-    fresh.db.pool.query(`INSERT INTO access_proof_ends VALUES ($1, '{}', 'lost', $2)`, [proof, at]);
-  await passkey('counts', agoMs(400), { confirmed: agoMs(400) });
-  await passkey('unconfirmed', agoMs(41), {});
-  await passkey('waits', agoMs(0.5), {});
-  await passkey('denied', agoMs(41), { denied: agoMs(41) });
-  await passkey('ended', agoMs(400), { confirmed: agoMs(400) });
-  await end('ended', agoMs(41));
-  await passkey('ended lately', agoMs(400), { confirmed: agoMs(400) });
-  await end('ended lately', agoMs(39));
-  await forget(db, startMs);
-  const idsOf = async (sql: string) => (await db.pool.query<{ id: string }>(sql)).rows.map(({ id }) => id);
-  expect(await idsOf('SELECT id FROM access_step_ups')).toEqual(['young']);
-  expect(await idsOf('SELECT id FROM access_passkeys ORDER BY id')).toEqual(['counts', 'ended lately', 'waits']);
-  expect(await idsOf('SELECT proof AS id FROM access_proof_ends')).toEqual(['ended lately']);
-});
-
-test('tokens that expired and ends of long ago are forgotten, and no others', async () => {
-  const daysMs = 24 * 3_600_000;
-  const at = (ms: number) => new Date(startMs + ms);
-  for (const [sha, expires] of [
-    ['a', at(-7_200_000)],
-    ['b', at(-60_000)],
-  ] as const)
-    await db.pool.query('INSERT INTO access_spent VALUES ($1, $2, $3)', ['issuer', sha.repeat(64), expires]);
-  for (const [key, heard] of [
-    ['old', at(-3.1 * daysMs)],
-    ['young', at(-2.9 * daysMs)],
-  ] as const)
-    await db.pool.query('INSERT INTO access_ends VALUES ($1, $2, $2)', [key, heard]);
-  await forget(db, startMs);
-  expect((await db.pool.query('SELECT token_sha256 FROM access_spent')).rows).toEqual([
-    { token_sha256: 'b'.repeat(64) },
-  ]);
-  expect((await db.pool.query('SELECT key FROM access_ends')).rows).toEqual([{ key: 'young' }]);
 });

@@ -13,7 +13,6 @@ import {
   endExpired,
   endLongest,
   endUnheard,
-  forget,
   type Look,
   markLost,
   takeLooks,
@@ -46,7 +45,6 @@ const recoverClaimMs = 60_000;
 /** A provider that cannot be asked what it has under a grant's id is asked for so long. */
 const recoverForMs = 600_000;
 const recoveriesAtOnce = 20;
-const forgetEveryMs = 3_600_000;
 /** What a provider's clock may be behind ours. */
 const expiryMarginMs = 60_000;
 
@@ -56,14 +54,9 @@ export function startSweeping(parts: SweepParts): { close: () => Promise<void> }
   const closing = new AbortController();
   const by = randomUUID();
   const sweeping = (async () => {
-    let forgotMs = Number.NEGATIVE_INFINITY;
     while (!closing.signal.aborted) {
       try {
         await sweep(parts, by);
-        if (clock.nowMs() - forgotMs >= forgetEveryMs) {
-          await forget(parts.db, clock.nowMs());
-          forgotMs = clock.nowMs();
-        }
       } catch (error) {
         logger.error({ err: error }, 'sweeping up grants failed; retrying at the next sweep');
       }

@@ -38,7 +38,7 @@ afterEach(async () => {
   await fresh.close();
 });
 
-async function start(read: Pick<Stream, 'consume' | 'offsets'> = stream): Promise<Watch> {
+async function start(read: Pick<Stream, 'consume' | 'offsets' | 'offsetsSince'> = stream): Promise<Watch> {
   const measures = createEndMeasures(createMetrics({ service: 'test' }), async () => ({ leftAlive: 0, live: [] }));
   const watch = await createWatch({ stream: read, db, clock: systemClock, logger, measures });
   opened.push(watch);
@@ -97,6 +97,31 @@ test('ends that the log held before the start are noted first, and only then may
   await expect.poll(() => watch.caughtUp(), { interval: 5, timeout: 10_000 }).toBe(true);
   expect(await ends()).toEqual([job(1).job, job(2).job.replace('acme/', 'another/')]);
   await watch.ready();
+});
+
+test('a first start reads no further back than ends are kept', async () => {
+  await written.append([finished(1), finished(2)]);
+  await fresh.db.pool.query('UPDATE log SET appended_at_ms = appended_at_ms - $1', [4 * 24 * 3_600_000]);
+  await written.append([finished(3)]);
+  const from = new Map<number, number>();
+  const watch = await start({
+    ...stream,
+    consume: ({ handlers, ...options }) =>
+      stream.consume({
+        ...options,
+        handlers: {
+          ...handlers,
+          onAssigned: async (assigned) => {
+            const next = await handlers.onAssigned(assigned);
+            from.set(assigned.partition, next);
+            return next;
+          },
+        },
+      }),
+  });
+  await untilEnded(`${run}/3`);
+  await expect.poll(watch.caughtUp, { timeout: 10_000 }).toBe(true);
+  expect(Math.max(...from.values())).toBe(2);
 });
 
 test('nothing is given while the log cannot be read', async () => {

@@ -14,7 +14,7 @@ import { keysOfEvent } from './keys.ts';
 import { type End, endAll, keptMs } from './store/ends.ts';
 
 export type WatchParts = {
-  stream: Pick<Stream, 'consume' | 'offsets'>;
+  stream: Pick<Stream, 'consume' | 'offsets' | 'offsetsSince'>;
   db: Db;
   clock: Clock;
   logger: Logger;
@@ -38,6 +38,8 @@ const consumer = 'broker';
 /** At most so many ends are noted in one transaction: each takes a lock of Postgres's shared table. */
 const maxRecords = 500;
 const tickMs = 250;
+/** A replica that is frozen holds up ends for no longer: whoever takes over has no state to read. */
+const leaseMs = 2000;
 /** How often the position is moved over records that end nothing. */
 const moveEveryMs = 1000;
 
@@ -66,7 +68,7 @@ export async function createWatch(parts: WatchParts): Promise<Watch> {
   const consuming = await parts.stream.consume({
     topic: topics.events,
     group: 'tripline-broker',
-    ...{ maxRecords, tickMs },
+    ...{ maxRecords, tickMs, leaseMs },
     handlers: {
       onAssigned: (assigned) => takeAssigned(watching, assigned),
       onBatch: (batch) => hear(watching, batch),
@@ -120,12 +122,15 @@ async function isHeard(watching: Watching): Promise<boolean> {
   });
 }
 
+/** Where nobody has heard anything of a partition yet, what was appended before ends were kept ends no job that could still ask. */
 async function takeAssigned(
-  { db, clock, owned }: Watching,
+  { db, clock, owned, stream }: Watching,
   { topic, partition }: { topic: string; partition: number },
 ): Promise<number> {
-  const { next, epoch } = await takePartition(db.pool, { consumer, topic, partition });
-  owned.set(partition, { epoch, moved: next, next, movedMs: clock.nowMs() });
+  const { next: moved, epoch } = await takePartition(db.pool, { consumer, topic, partition });
+  const nowMs = clock.nowMs();
+  const next = moved > 0 ? moved : ((await stream.offsetsSince(topic, nowMs - keptMs)).get(partition) ?? 0);
+  owned.set(partition, { epoch, moved, next, movedMs: nowMs });
   return next;
 }
 

@@ -159,6 +159,13 @@ export function createSimulatedLog(options: {
         }),
       offsets: async (topic) =>
         partitionsOf(topic).map((records, partition) => ({ partition, first: 0, next: records.length })),
+      offsetsSince: async (topic, sinceMs) =>
+        new Map(
+          partitionsOf(topic).map((records, partition) => {
+            const found = records.findIndex(({ appendedAtMs }) => appendedAtMs >= sinceMs);
+            return [partition, found < 0 ? records.length : found];
+          }),
+        ),
       read: async ({ topic, partition, from, limit }) => partitionsOf(topic)[partition]!.slice(from, from + limit),
       check: async () => {},
       close: async () => {},

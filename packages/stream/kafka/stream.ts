@@ -219,6 +219,15 @@ export function createKafkaStream(options: {
         throw fromKafka(error, security);
       }
     },
+    async offsetsSince(topic, sinceMs) {
+      try {
+        await factsOf(topic);
+        const found = await (await connectedAdmin()).fetchTopicOffsetsByTimestamp(topic, sinceMs);
+        return new Map(found.map(({ partition, offset }) => [partition, Number(offset)]));
+      } catch (error) {
+        throw fromKafka(error, security);
+      }
+    },
     async read(position) {
       try {
         const end = (await endsOf(position.topic)).of.get(position.partition);

@@ -14,8 +14,10 @@ export type Membership = {
   stop: () => Promise<void>;
 };
 
-const beatMs = 1000;
-const leaseTtlMs = 10_000;
+const longestBeatMs = 1000;
+const usualLeaseMs = 10_000;
+/** So often at least before a lease ends: one heartbeat that is late loses nothing. */
+const beatsALease = 4;
 
 /** Joins a group and keeps one reader open for each partition that it owns. */
 export async function joinGroup(options: {
@@ -24,10 +26,13 @@ export async function joinGroup(options: {
   group: string;
   topic: string;
   openPartitionReader: (partition: number) => PartitionReader;
+  /** 10 s when absent. */
+  leaseMs?: number | undefined;
   clock: Clock;
   logger: Logger;
 }): Promise<Membership> {
-  const { pool, listener, group, topic, clock } = options;
+  const { pool, listener, group, topic, clock, leaseMs = usualLeaseMs } = options;
+  const beatMs = Math.min(longestBeatMs, leaseMs / beatsALease);
   const logger = options.logger.child({ topic, group });
   const consumer = randomInt(2 ** 48 - 1);
   const partitionReaders = new Map<number, PartitionReader>();
@@ -40,7 +45,7 @@ export async function joinGroup(options: {
     const askedAtMs = clock.nowMs();
     const { rows } = await pool.query<{ owned: number[]; share: number }>(
       'SELECT * FROM log_heartbeat($1, $2, $3, $4)',
-      [group, topic, consumer, leaseTtlMs],
+      [group, topic, consumer, leaseMs],
     );
     beatAtMs = askedAtMs;
     const { owned, share } = rows[0]!;
@@ -93,7 +98,7 @@ export async function joinGroup(options: {
       } catch (error) {
         logger.warn({ err: error }, 'consumer group heartbeat failed; retrying at the next interval');
         // After this time other members may have taken our partitions.
-        if (clock.nowMs() - beatAtMs > leaseTtlMs) for (const partition of partitionReaders.keys()) end(partition);
+        if (clock.nowMs() - beatAtMs > leaseMs) for (const partition of partitionReaders.keys()) end(partition);
       }
       await arrivals.wait(beatMs, stopping.signal);
     }

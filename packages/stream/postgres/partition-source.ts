@@ -38,6 +38,27 @@ export async function readLog(
   }));
 }
 
+/** The offset from which on every record of a partition was appended at `sinceMs` or later: times never run backwards within one. */
+export async function offsetSince(
+  pool: pg.Pool,
+  { topic, partition, first, next }: { topic: string; partition: number; first: number; next: number },
+  sinceMs: number,
+): Promise<number> {
+  let [low, high] = [first, next];
+  while (low < high) {
+    const middle = Math.floor((low + high) / 2);
+    const { rows } = await pool.query<{ offset: number; appended_at_ms: number }>(
+      `SELECT "offset", appended_at_ms FROM log
+       WHERE topic = $1 AND partition = $2 AND "offset" >= $3 AND "offset" < $4 ORDER BY "offset" LIMIT 1`,
+      [topic, partition, middle, high],
+    );
+    const at = rows[0];
+    if (at !== undefined && at.appended_at_ms < sinceMs) low = at.offset + 1;
+    else high = middle;
+  }
+  return low;
+}
+
 /**
  * The end of the partition, and the log's clock. FOR SHARE waits for a writer in flight, and a later writer takes its
  * timestamp only once it holds the lock: so every record from `next` on will have `clockMs` or later.

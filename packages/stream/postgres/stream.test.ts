@@ -80,6 +80,34 @@ test('takes over at once from a consumer that was killed, long before its lease 
   await consumer.stop();
 });
 
+test('a consumer that asks for a short lease is taken over from soon after it froze', async () => {
+  const [group, topic, frozen] = ['short', 't', 4712];
+  // It holds its session, as a frozen process does, and beats no more.
+  const session = await database.db.pool.connect();
+  await session.query('SELECT pg_advisory_lock($1)', [frozen]);
+  await database.db.pool.query('SELECT * FROM log_heartbeat($1, $2, $3, 500)', [group, topic, frozen]);
+  const assigned: number[] = [];
+  const handlers = {
+    onAssigned: async ({ partition }: { partition: number }) => assigned.push(partition) && 0,
+    onBatch: async () => {},
+    onLost: async () => {},
+  };
+  const consumer = await stream.consume({ topic, group, leaseMs: 500, handlers });
+  try {
+    await expect.poll(() => assigned, { timeout: 5000 }).toEqual([0]);
+    const { rows } = await database.db.pool.query<{ ms: number }>(
+      `SELECT extract(epoch FROM expires_at - clock_timestamp())::float8 * 1000 AS ms FROM log_consumers WHERE group_name = $1`,
+      [group],
+    );
+    expect(rows).toHaveLength(1);
+    expect(rows[0]!.ms).toBeLessThanOrEqual(500);
+  } finally {
+    await consumer.stop();
+    await session.query('SELECT pg_advisory_unlock($1)', [frozen]);
+    session.release();
+  }
+});
+
 test('without its database every verb says that the log is away, so that a receiver can start before it', async () => {
   const db = openDatabase('postgres://127.0.0.1:1/nowhere', { applicationName: 'test' });
   const away = createEmbeddedStream({ db, logger, clock: systemClock });
@@ -88,6 +116,7 @@ test('without its database every verb says that the log is away, so that a recei
     () => away.ensureTopics([topic]),
     () => away.append([record('lost')]),
     () => away.offsets('t'),
+    () => away.offsetsSince('t', 0),
     () => away.read({ topic: 't', partition: 0, from: 0, limit: 1 }),
     () => away.check(),
   ]) {

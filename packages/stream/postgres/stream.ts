@@ -10,7 +10,7 @@ import { checkSizes, recordBytes } from '../record.ts';
 import { type Appended, type NewRecord, type Stream, StreamUnavailableError, type TopicSpec } from '../stream.ts';
 import { joinGroup, type Membership } from './group.ts';
 import { openListener } from './listener.ts';
-import { embeddedSource, type Reader, readLog } from './partition-source.ts';
+import { embeddedSource, offsetSince, type Reader, readLog } from './partition-source.ts';
 import { createTailCache } from './tail-cache.ts';
 
 /** Records per transaction: beyond this, the cost of the statement itself no longer matters. */
@@ -85,6 +85,17 @@ export function createEmbeddedStream(options: { db: Db; logger: Logger; clock: C
     if (!rows[0]) throw new Error(`the log has no topic ${topic}; ensureTopics makes it`);
     specs.set(topic, rows[0]);
     return rows[0];
+  }
+
+  async function offsetsOf(topic: string): Promise<{ partition: number; first: number; next: number }[]> {
+    await orUnavailable(() => specOf(topic));
+    const { rows } = await orUnavailable(() =>
+      pool.query<{ partition: number; first: number; next: number }>(
+        'SELECT partition, first_offset AS first, next_offset AS next FROM log_partitions WHERE topic = $1 ORDER BY partition',
+        [topic],
+      ),
+    );
+    return rows;
   }
 
   /** All of one topic: one statement, one transaction. */
@@ -236,7 +247,7 @@ export function createEmbeddedStream(options: { db: Db; logger: Logger; clock: C
         }
       }
     },
-    async consume({ topic, group, maxRecords = 1000, tickMs, restMs, handlers }) {
+    async consume({ topic, group, maxRecords = 1000, tickMs, restMs, leaseMs, handlers }) {
       await orUnavailable(() => specOf(topic));
       const membership = await joinGroup({
         pool,
@@ -245,6 +256,7 @@ export function createEmbeddedStream(options: { db: Db; logger: Logger; clock: C
         topic,
         clock,
         logger,
+        leaseMs,
         openPartitionReader(partition) {
           // A reader with `restMs` reads rarely and much: no tail cache is kept for it.
           const tail = restMs === undefined ? createTailCache(topic, partition) : undefined;
@@ -274,15 +286,12 @@ export function createEmbeddedStream(options: { db: Db; logger: Logger; clock: C
         },
       };
     },
-    async offsets(topic) {
-      await orUnavailable(() => specOf(topic));
-      const { rows } = await orUnavailable(() =>
-        pool.query<{ partition: number; first: number; next: number }>(
-          'SELECT partition, first_offset AS first, next_offset AS next FROM log_partitions WHERE topic = $1 ORDER BY partition',
-          [topic],
-        ),
-      );
-      return rows;
+    offsets: offsetsOf,
+    async offsetsSince(topic, sinceMs) {
+      const since = new Map<number, number>();
+      for (const end of await offsetsOf(topic))
+        since.set(end.partition, await orUnavailable(() => offsetSince(pool, { topic, ...end }, sinceMs)));
+      return since;
     },
     async read({ topic, partition, from, limit }) {
       return orUnavailable(() => readLog(pool, { topic, partition, from, end: Number.MAX_SAFE_INTEGER, limit }));

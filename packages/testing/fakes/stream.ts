@@ -28,6 +28,9 @@ export function fakeStream() {
     async offsets() {
       return [];
     },
+    async offsetsSince() {
+      return new Map<number, number>();
+    },
     async check() {
       if (stream.away) throw new StreamUnavailableError('the log is away');
     },

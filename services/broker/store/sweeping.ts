@@ -3,9 +3,7 @@ import { type AccessEnd, clockMarginMs, type EndedGrant, endGrants } from '@trip
 import { inTransaction } from '@tripline/db/transaction';
 import type { GitHubJob, Proof } from '@tripline/identity/workload';
 import type { GiveKind } from '@tripline/integrations/minter';
-import { forgetPrompts, promptKeptMs } from './approvals.ts';
-import { type End, endAll, keptMs } from './ends.ts';
-import { forgetPasskeys } from './passkeys.ts';
+import { type End, endAll } from './ends.ts';
 
 /** A live grant of whose job it is to be asked. */
 export type Look = { id: string; jobKey: string; runKey: string; until: 'job' | 'run'; job: Proof & GitHubJob };
@@ -125,13 +123,4 @@ export async function markLost(db: Db, { grant, nth }: Pick<Unrecorded, 'grant' 
     [grant, nth],
   );
   return rowCount === 1;
-}
-
-/** Deletes what is of no more use: tokens that expired, ends of which no job can ask any more, prompts and passkeys of long ago. */
-export async function forget(db: Db, nowMs: number): Promise<void> {
-  // A token is refused by its own expiry a little later than it says, since clocks differ.
-  await db.pool.query('DELETE FROM access_spent WHERE expires_at < $1', [new Date(nowMs - 3_600_000)]);
-  await db.pool.query('DELETE FROM access_ends WHERE heard_at < $1', [new Date(nowMs - keptMs)]);
-  await forgetPrompts(db, nowMs - promptKeptMs);
-  await forgetPasskeys(db, nowMs - promptKeptMs);
 }
