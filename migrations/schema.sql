@@ -1067,6 +1067,7 @@ CREATE TABLE undelivered (
 
 CREATE INDEX access_credentials_alive ON public.access_credentials USING btree (due_at) WHERE (state <> ALL (ARRAY['dead'::text, 'lost'::text]));
 CREATE INDEX access_credentials_by_hash ON public.access_credentials USING btree (token_hash);
+CREATE INDEX access_credentials_not_minted ON public.access_credentials USING btree (grant_id) WHERE ((minted_at IS NULL) AND (last_fault IS NOT NULL));
 CREATE INDEX access_ends_by_age ON public.access_ends USING btree (heard_at);
 CREATE INDEX access_gates_by_age ON public.access_gates USING btree (heard_at);
 CREATE UNIQUE INDEX access_gates_by_deployment ON public.access_gates USING btree (instance, repository_id, deployment_id) WHERE (deployment_id IS NOT NULL);

@@ -12,6 +12,7 @@ import { checkGate } from './gate.ts';
 import { checkGrants } from './grants.ts';
 import { readHooks } from './hooks.ts';
 import { readImports } from './imports.ts';
+import { checkMints } from './mints.ts';
 import { checkPolls } from './polls.ts';
 import { readReloadFaults } from './reload-faults.ts';
 import { checkRights } from './rights.ts';
@@ -61,6 +62,7 @@ export async function checkHealth(
     policies,
     checkFeedSilences,
     checkGrants,
+    checkMints,
     checkGate,
     checkRights,
   ]) {

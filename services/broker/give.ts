@@ -7,11 +7,12 @@ import { describeDatabaseFault } from '@tripline/db/database-fault';
 import type { AccessEnd } from '@tripline/db/end-grants';
 import type { GiveKind, MintAnswer, Minted, Minter, MintOrder } from '@tripline/integrations/minter';
 import type { Minters } from '@tripline/integrations/minters';
+import { redactText } from '@tripline/runtime/redact';
 import { type Answer, jobEnded, refuse } from './answer.ts';
 import { appendEvents, brokerEvent } from './append-events.ts';
 import type { Asking, ExchangeParts, Giving } from './asking.ts';
 import { decidedEvent, grantAttributes } from './decided.ts';
-import { recordMinted } from './store/credentials.ts';
+import { noteNotMinted, recordMinted } from './store/credentials.ts';
 import { type Intended, type IntendedGrant, intend, mostOfJob, undo } from './store/grants.ts';
 
 type GiveParts = ExchangeParts & { giving: Giving };
@@ -144,6 +145,7 @@ async function mintAll(
         { grant: asking.id, policy: asking.policyName, kind: part.kind, reason: answer.reason, fault: answer.message },
         'minting a credential failed; nothing is given',
       );
+      await noteMintFault(parts, asking, part, answer);
       return { answer: notMinted(part, answer), mayBeAlive: answer.result === 'unknown' };
     }
     const one = { ...part, minted: answer.minted };
@@ -152,6 +154,21 @@ async function mintAll(
     if (why !== undefined) return { answer: endedMeanwhile(why), mayBeAlive: false };
   }
   return undefined;
+}
+
+/** For the doctor: what a provider refuses is mended by people. Without Postgres the log alone says so. */
+async function noteMintFault(
+  { db, logger }: GiveParts,
+  { id }: Asking,
+  { nth }: Part,
+  { reason, message }: Exclude<MintAnswer, { result: 'minted' }>,
+): Promise<void> {
+  try {
+    await noteNotMinted(db, { grant: id, nth, fault: redactText(`${reason}: ${message}`) });
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    logger.warn({ grant: id, code }, 'noting why a credential was not minted failed; the log alone says so');
+  }
 }
 
 /** Whoever cannot say whether it is stopped gives nothing, and does not say that somebody stopped it. */

@@ -6,6 +6,7 @@ import { readPolicies } from '@tripline/access/policy';
 import type { Db } from '@tripline/db/database';
 import { endGrants } from '@tripline/db/end-grants';
 import { inTransaction } from '@tripline/db/transaction';
+import { checkMints } from '@tripline/health/mints';
 import type { GiveKind } from '@tripline/integrations/minter';
 import { fakeStream } from '@tripline/testing/fakes/stream';
 import { forEachTest } from '@tripline/testing/postgres/for-each-test';
@@ -297,6 +298,21 @@ describe('nothing is handed out', () => {
       { state: 'minting', ending_why: 'not-recorded' },
     ]);
     expect(stream.appended).toEqual([]);
+  });
+
+  test('where a provider makes none, which the doctor is told until one is made', async () => {
+    const broker = await start();
+    vault.fails = { result: 'refused', retry: false, reason: 'not-permitted', message: 'role deploy is not ours' };
+    expect((await broker.ask(await issuer.token())).body.error!.reason).toBe('mint-refused');
+    expect(await checkMints(owner)).toMatchObject([
+      {
+        state: 'broken',
+        detail: expect.stringMatching(/no vault credential .*not-permitted: role deploy is not ours/),
+      },
+    ]);
+    vault.fails = undefined;
+    expect((await broker.ask(await issuer.token())).status).toBe(201);
+    expect(await checkMints(owner)).toEqual([]);
   });
 
   test('once the kill switch is on, between two mints too', async () => {

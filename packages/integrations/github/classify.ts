@@ -37,7 +37,8 @@ export function outcomeOfError(error: unknown): Outcome {
 }
 
 /** How long GitHub asks to wait, in ms, or undefined when this is no rate limit. */
-function rateLimitedForMs({ status, headers }: GitHubAnswer, nowMs: number): number | undefined {
+function rateLimitedForMs(answer: GitHubAnswer, nowMs: number): number | undefined {
+  const { status, headers } = answer;
   if (status !== 429 && status !== 403) return undefined;
   const retryAfter = headers['retry-after'];
   if (retryAfter !== undefined && Number.isFinite(Number(retryAfter))) return Number(retryAfter) * 1000;
@@ -45,5 +46,5 @@ function rateLimitedForMs({ status, headers }: GitHubAnswer, nowMs: number): num
     return Math.max(0, Number(headers['x-ratelimit-reset']) * 1000 - nowMs) || 60_000;
   }
   // GitHub's advice for a secondary limit without a header: at least a minute.
-  return status === 429 ? 60_000 : undefined;
+  return status === 429 || /\brate limit\b/i.test(messageOf(answer)) ? 60_000 : undefined;
 }

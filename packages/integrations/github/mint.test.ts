@@ -46,6 +46,15 @@ for (const format of ['short', 'stateless'] as const) {
         ...{ when: '403 at its limit', answer: answered(403, { 'retry-after': '12' }), reason: 'rate-limited' },
         ...{ retry: true, afterMs: 12_000 },
       },
+      {
+        ...{
+          when: '403 that speaks of a limit, without a header',
+          reason: 'rate-limited',
+          retry: true,
+          afterMs: 60_000,
+        },
+        answer: { status: 403, body: '{"message":"You have exceeded a secondary rate limit."}' },
+      },
       { when: '429', answer: answered(429), reason: 'rate-limited', retry: true, afterMs: 60_000 },
       { when: '302', answer: answered(302, { location: '/elsewhere' }), reason: 'moved', retry: false },
     ],

@@ -195,6 +195,13 @@ export function createGitHubMinter(app: GitHubApp, { clock }: { clock: Clock }):
       const where = `repositories ${wanted.ids.join(', ')}`;
       return refused('not-permitted', `${message}; it needs ${asked.join(', ')} and to be installed on ${where}`);
     }
+    if (status === 404 && wanted !== undefined) {
+      const where = wanted.ids.join(', ');
+      return refused(
+        'not-found',
+        `${message}; install the App on repositories ${where}, or correct its id in broker.apps`,
+      );
+    }
     const outcome = outcomeOf(answer, clock.nowMs());
     if (outcome.kind === 'give-up') return refused(outcome.reason, message);
     if (outcome.kind === 'done') return refused('not-found', message);

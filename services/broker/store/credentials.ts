@@ -64,3 +64,13 @@ async function keepMinted({ pool }: Db, { run, job }: JobKeys, minted: RecordedC
   });
   return rows[0];
 }
+
+/** Keeps why a provider made none. `fault`: without a secret. */
+export async function noteNotMinted(
+  { pool }: Pick<Db, 'pool'>,
+  { grant, nth, fault }: { grant: string; nth: number; fault: string },
+): Promise<void> {
+  await pool.query('UPDATE access_credentials SET last_fault = $3 WHERE grant_id = $1 AND nth = $2', [
+    ...[grant, nth, fault.slice(0, 500) || 'unknown'],
+  ]);
+}
