@@ -121,6 +121,38 @@ CREATE TABLE access_grants (
   CONSTRAINT access_grants_pkey PRIMARY KEY (id)
 );
 
+CREATE TABLE access_links (
+  id text NOT NULL,
+  workspace text NOT NULL,
+  confirm_key text NOT NULL,
+  number text NOT NULL,
+  wrong_numbers integer NOT NULL DEFAULT 0,
+  instance text NOT NULL,
+  account_id text NOT NULL,
+  account_name text NOT NULL,
+  issuer text NOT NULL,
+  subject text NOT NULL,
+  subject_name text,
+  made_at timestamp with time zone NOT NULL,
+  confirmed_by jsonb,
+  confirmed_at timestamp with time zone,
+  ended_at timestamp with time zone,
+  CONSTRAINT access_links_account_id_check CHECK ((account_id <> ''::text)),
+  CONSTRAINT access_links_account_name_check CHECK ((account_name <> ''::text)),
+  CONSTRAINT access_links_confirm_key_check CHECK ((confirm_key <> ''::text)),
+  CONSTRAINT access_links_id_check CHECK ((id <> ''::text)),
+  CONSTRAINT access_links_instance_check CHECK ((instance <> ''::text)),
+  CONSTRAINT access_links_issuer_check CHECK ((issuer <> ''::text)),
+  CONSTRAINT access_links_number_check CHECK ((number ~ '^[0-9]{4}$'::text)),
+  CONSTRAINT access_links_subject_check CHECK ((subject <> ''::text)),
+  CONSTRAINT access_links_subject_name_check CHECK ((subject_name <> ''::text)),
+  CONSTRAINT access_links_workspace_check CHECK ((workspace <> ''::text)),
+  CONSTRAINT access_links_wrong_numbers_check CHECK ((wrong_numbers >= 0)),
+  CONSTRAINT link_confirmations_say_who CHECK (((confirmed_by IS NULL) = (confirmed_at IS NULL))),
+  CONSTRAINT access_links_pkey PRIMARY KEY (id),
+  CONSTRAINT access_links_confirm_key_key UNIQUE (confirm_key)
+);
+
 CREATE TABLE access_passkeys (
   id text NOT NULL,
   workspace text NOT NULL,
@@ -1078,6 +1110,8 @@ CREATE INDEX access_grants_by_job ON public.access_grants USING btree (job_key);
 CREATE INDEX access_grants_by_policy ON public.access_grants USING btree (workspace, policy, asked_at);
 CREATE INDEX access_grants_by_run ON public.access_grants USING btree (run_key);
 CREATE INDEX access_grants_standing ON public.access_grants USING btree (longest_until) WHERE (ending_at IS NULL);
+CREATE UNIQUE INDEX access_links_by_account ON public.access_links USING btree (instance, account_id) WHERE ((confirmed_at IS NOT NULL) AND (ended_at IS NULL));
+CREATE UNIQUE INDEX access_links_by_subject ON public.access_links USING btree (issuer, subject) WHERE ((confirmed_at IS NOT NULL) AND (ended_at IS NULL));
 CREATE INDEX access_passkeys_by_account ON public.access_passkeys USING btree (instance, account_id);
 CREATE UNIQUE INDEX access_rights_one_standing ON public.access_rights USING btree (repository_id, grantee_id) WHERE (state = ANY (ARRAY['giving'::text, 'given'::text, 'ending'::text]));
 CREATE INDEX access_rights_open ON public.access_rights USING btree (due_at) WHERE (state <> ALL (ARRAY['ended'::text, 'denied'::text, 'expired'::text]));

@@ -9,11 +9,13 @@ import pg from 'pg';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { exampleLock, examplePolicies } from '../packages/access/access.example.ts';
 import { environment } from '../packages/config/settings.ts';
+import { openDatabase } from '../packages/db/database.ts';
 import { startEmbedded } from '../packages/embedded-postgres/embedded.ts';
 import { toCloudEvent } from '../packages/sources/tripline/source.ts';
 import { signStandard } from '../packages/sources/tripline/verify.ts';
 import { canariesIn, formsOf, unpacked } from '../packages/testing/canary.ts';
 import { exampleOwners, plantedExamples } from '../packages/testing/canary-inputs.ts';
+import { createCanaryProvider, walkPages } from '../packages/testing/canary-sign-in.ts';
 import { type IssuerKey, makeIssuerKey } from '../packages/testing/id-tokens.ts';
 import { tripline as command } from '../packages/testing/tripline.ts';
 
@@ -97,7 +99,11 @@ let output = '';
 let base = '';
 let operations = '';
 let broker = '';
+/** Made before anything is connected: it takes seconds in which no closed connection is noticed. */
+const examples = plantedExamples(inputCanaries.anyField);
 let issuerKey: IssuerKey;
+let provider: ReturnType<typeof createCanaryProvider>;
+let oidcIssuer = '';
 const audience = 'https://access.acme.example';
 
 beforeAll(async () => {
@@ -108,7 +114,7 @@ beforeAll(async () => {
       body += chunk.toString('latin1');
     });
     request.on('end', () => {
-      const service = /^\/(slack|v2|github|jwks)/.exec(request.url ?? '')?.[1] ?? 'nobody';
+      const service = /^\/(slack|v2|github|jwks|oidc|web)/.exec(request.url ?? '')?.[1] ?? 'nobody';
       heard.push({ service, text: `${request.method} ${request.url} ${request.rawHeaders.join('\n')} ${body}` });
       const said = {
         slack: [200, { ok: true, channel: 'C1', ts: `${Date.now()}.000100`, warning: inputCanaries.slackAnswer }],
@@ -121,6 +127,8 @@ beforeAll(async () => {
           { message: `no such ${inputCanaries.githubAnswer}`, documentation_url: inputCanaries.githubAnswer },
         ],
         jwks: [200, { keys: [issuerKey.publicJwk] }],
+        oidc: provider?.answer(request.url ?? ''),
+        web: provider?.answer(request.url ?? ''),
         nobody: [500, {}],
       }[service] as [number, object];
       response.writeHead(said[0], { 'content-type': 'application/json', 'x-request-id': inputCanaries.githubAnswer });
@@ -129,6 +137,8 @@ beforeAll(async () => {
   });
   await new Promise<void>((resolve) => sink.listen(0, '127.0.0.1', resolve));
   const sinkUrl = `http://127.0.0.1:${(sink.address() as AddressInfo).port}`;
+  oidcIssuer = `${sinkUrl}/oidc`;
+  provider = createCanaryProvider({ issuer: oidcIssuer, key: issuerKey });
   database = await startEmbedded({ dataDir: join(dataDir, 'postgres') });
   // The server asks for none, so any password will do.
   const databaseUrl = database.url.replace('@', `:${canary('DATABASE_URL')}@`);
@@ -141,7 +151,9 @@ beforeAll(async () => {
       apps: [{ id: '8', privateKey: yamlCanaries.appOfJobsKey }],
       stepUp: {
         publicUrl: audience,
-        oidc: { issuer: `${sinkUrl}/oidc`, clientId: 'tripline', acrValues: { any: ['mfa'] } },
+        oidc: { issuer: oidcIssuer, clientId: 'tripline', acrValues: { any: ['mfa'] } },
+        github: { clientId: 'Iv1.canary', url: `${sinkUrl}/web` },
+        people: [{ account: '11', name: 'ada', subject: 'ada-sub' }],
       },
     },
     github: { hooks: [{ organization: 'canary-org', id: 42 }] },
@@ -197,16 +209,19 @@ beforeAll(async () => {
       output += chunk.toString();
     });
   }
-  base = await vi.waitFor(
+  [base, broker, operations] = await vi.waitFor(
     () => {
-      const url = /http:\/\/127\.0\.0\.1:\d+/.exec(output)?.[0];
-      if (url === undefined) throw new Error(`tripline up says no address:\n${output}`);
-      return url;
+      const found = [
+        /http:\/\/127\.0\.0\.1:\d+/,
+        /Broker +(http:\/\/127\.0\.0\.1:\d+)/,
+        /(http:\/\/127\.0\.0\.1:\d+)\/metrics/,
+      ].map((form) => form.exec(output)?.at(-1));
+      // The screen may come in parts.
+      if (found.includes(undefined)) throw new Error(`tripline up says no address:\n${output}`);
+      return found as [string, string, string];
     },
     { timeout: 60_000, interval: 50 },
   );
-  broker = /Broker +(http:\/\/127\.0\.0\.1:\d+)/.exec(output)![1]!;
-  operations = /(http:\/\/127\.0\.0\.1:\d+)\/metrics/.exec(output)![1]!;
   await vi.waitFor(async () => expect((await fetch(`${base}/readyz`)).status).toBe(200), {
     timeout: 30_000,
     interval: 100,
@@ -265,7 +280,6 @@ async function deliverAll(): Promise<void> {
   expect(await post('push', leak.slice(0, -1), secret)).toBe(400);
   expect(await post('push', JSON.stringify({ leak: inputCanaries.unsignedBody, ...where }), secret)).toBe(202);
 
-  const examples = plantedExamples(inputCanaries.anyField);
   expect(examples.length).toBeGreaterThan(100);
   expect(examples.reduce((sum, { planted }) => sum + planted, 0)).toBeGreaterThan(10_000);
   for (const [place, { event, body }] of examples.entries())
@@ -404,6 +418,22 @@ async function askForAccess(): Promise<void> {
   expect(await ask(token, policy)).toBe(409);
   shown.push(...token.split('.'));
 }
+/** People sign in at the broker's pages, by the provider, a passkey and GitHub: all that is secret of that. */
+async function standForRun(): Promise<Record<string, string>> {
+  const db = openDatabase(database.url, { applicationName: 'canaries' });
+  try {
+    const { found, statuses } = await walkPages(
+      { publicUrl: audience, broker, issuer: oidcIssuer, key: issuerKey, db },
+      provider,
+    );
+    // At the sink's GitHub nobody is found, so that nobody is linked.
+    expect(statuses).toEqual([200, 200, 200, 200, 200, 200, 403, 200]);
+    expect(Object.keys(found).length).toBeGreaterThan(20);
+    return found;
+  } finally {
+    await db.close();
+  }
+}
 /** Parts of the token that was good, none of which may be anywhere. */
 const shown: string[] = [];
 
@@ -431,6 +461,7 @@ test('no secret of any setting or input is anywhere afterwards', async () => {
   await askForAccess();
   const canaries = {
     ...planted,
+    ...(await standForRun()),
     ...Object.fromEntries(shown.map((part, nth) => [`part ${nth} of an id token`, part])),
   };
   await deliverAll();
@@ -445,11 +476,15 @@ test('no secret of any setting or input is anywhere afterwards', async () => {
   for (const url of [base, operations])
     for (const path of ['/metrics', '/readyz']) answers.push(await (await fetch(`${url}${path}`)).text());
 
+  const basic = Buffer.from(`Iv1.canary:${canary('TRIPLINE_STEP_UP_GITHUB_CLIENT_SECRET')}`).toString('base64');
   // Each service gets its own credential, where it belongs; nothing else.
   const own: Record<string, string[]> = {
     slack: [canary('TRIPLINE_SLACK_BOT_TOKEN')],
     v2: [canary('TRIPLINE_PAGERDUTY_ROUTING_KEY')],
-    github: [canary('TRIPLINE_GITHUB_HOOK_TOKEN')],
+    // Its own token, which is revoked, is shown to it again with what proves who asks.
+    github: [canary('TRIPLINE_GITHUB_HOOK_TOKEN'), provider.secrets.githubToken, basic],
+    oidc: [canary('TRIPLINE_STEP_UP_CLIENT_SECRET'), provider.secrets.code],
+    web: [canary('TRIPLINE_STEP_UP_GITHUB_CLIENT_SECRET'), provider.secrets.githubCode],
   };
   for (const { service, text } of heard) {
     const rest = (own[service] ?? []).reduce((left, credential) => left.replaceAll(credential, ''), text);

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, inject, test, vi } from 'vitest';
 import { haveChromium, startChromium } from '../packages/testing/chromium.ts';
+import { startFakeGitHubSignIn } from '../packages/testing/fakes/github-sign-in.ts';
 import type { NextSignIn } from '../packages/testing/fakes/openid-provider.ts';
 import { freePorts } from '../packages/testing/ports.ts';
 import { type FreshDatabase, freshDatabaseOn } from '../packages/testing/postgres/fresh-database.ts';
@@ -9,6 +10,7 @@ import { type Provider, startProvider, startStepUps } from '../packages/testing/
 describe.skipIf(!haveChromium())('the pages of a step-up in Chromium, at phone size', () => {
   let database: FreshDatabase;
   let provider: Provider;
+  let github: Awaited<ReturnType<typeof startFakeGitHubSignIn>>;
   let stage: Awaited<ReturnType<typeof startStepUps>>;
   let chromium: Awaited<ReturnType<typeof startChromium>>;
   beforeAll(async () => {
@@ -17,13 +19,15 @@ describe.skipIf(!haveChromium())('the pages of a step-up in Chromium, at phone s
     const publicUrl = `http://localhost:${port}`;
     database = await freshDatabaseOn(inject('postgresUrl'));
     provider = await startProvider(publicUrl);
-    stage = await startStepUps(database.as('broker'), provider, { publicUrl, port });
+    github = await startFakeGitHubSignIn();
+    stage = await startStepUps(database.as('broker'), provider, { publicUrl, port }, github);
     chromium = await startChromium();
   }, 60_000);
   afterAll(async () => {
     await chromium?.close();
     await stage?.close();
     await provider?.close();
+    await github?.close();
     await database?.close();
   });
 
@@ -81,6 +85,39 @@ describe.skipIf(!haveChromium())('the pages of a step-up in Chromium, at phone s
     await press('form[action$="/refuse"] button');
     await titled('Denied');
     expect(await stage.approvalOf(again)).toEqual({ refusedBy: 'ada' });
+    expect(chromium.complaints).toEqual([]);
+  }, 120_000);
+
+  test('somebody shows which account is theirs, another confirms it by the number, and they stand for a run', async () => {
+    const of = stage.asking({ run: { id: '21', attempt: 1 }, actor: { id: '21', name: 'grace' } });
+    const { url, number } = await stage.opened(of);
+    const subject = `grace-${'whose-name-is-long-'.repeat(6)}@acme`;
+    signIn({ subject, acr: 'phr' });
+    github.state.next = { id: 21, login: 'grace' };
+    await chromium.go(`${url}/sign-in`);
+    await titled('Which GitHub account is yours?');
+    await press('a.button');
+    await titled('Are these both you?');
+    await press('form button');
+    await titled('One more person');
+    const [confirmUrl, told] = await Promise.all(
+      [0, 1].map((nth) => chromium.evaluate(`document.querySelectorAll("code")[${nth}].textContent`)),
+    );
+    signIn({ subject: 'mallory@acme', acr: 'mfa' });
+    await chromium.go(String(confirmUrl));
+    await titled('Somebody asks you to confirm who they are');
+    await press('a.button');
+    await titled('Are both of these them?');
+    await chromium.evaluate(`document.querySelector('#number').value = '${told}'`);
+    await press('form[action$="/yes"] button');
+    await titled('Confirmed');
+    signIn({ subject, acr: 'phr' });
+    await chromium.go(`${url}/sign-in`);
+    await titled('Do you stand for this run?');
+    await chromium.evaluate(`document.querySelector('#number').value = '${number}'`);
+    await press('form[action$="/approve"] button');
+    await titled('You stand for this run');
+    expect(await stage.approvalOf(of)).toMatchObject({ by: 'grace', isPhishingResistant: true });
     expect(chromium.complaints).toEqual([]);
   }, 120_000);
 });

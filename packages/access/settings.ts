@@ -127,6 +127,12 @@ const openIdConnect = z
     context.addIssue({ code: 'custom', path: ['acrValues'], message });
   });
 
+const githubSignIn = z.strictObject({
+  clientId: z.string().min(1).max(100).describe('Client id of a GitHub App, or OAuth app, that has no right at all.'),
+  clientSecret: secret.describe('With which Tripline proves to GitHub who asks.'),
+  url: httpUrl.optional().describe('Where people sign in at it; `https://<instance>` when absent.'),
+});
+
 /** `broker.stepUp`: how people prove a second factor for a run. */
 const stepUp = z.strictObject({
   publicUrl: httpUrl.describe(
@@ -138,6 +144,11 @@ const stepUp = z.strictObject({
     .default('github.com')
     .describe('Host of the GitHub whose accounts people have.'),
   oidc: openIdConnect.describe('The OpenID provider at which people sign in.'),
+  github: githubSignIn
+    .optional()
+    .describe(
+      'By it people show themselves which GitHub account is theirs, and somebody else confirms it; GitHub must know `<publicUrl>/step-up/callback/github` as where to send them back. Absent: the settings or `accountClaim` alone say who is whom.',
+    ),
   people: z
     .array(
       z.strictObject({
@@ -154,7 +165,9 @@ const stepUp = z.strictObject({
         context.addIssue({ code: 'custom', message: `${field} ${twice[field]} stands twice: who is who?` });
       }
     })
-    .describe('Who is whom. Others sign in as nobody, unless `accountClaim` says who they are.'),
+    .describe(
+      'Who is whom. Others sign in as nobody, unless `accountClaim` says who they are, or a link that somebody confirmed (`github`).',
+    ),
 });
 export type StepUpSettings = z.output<typeof stepUp>;
 
@@ -226,5 +239,6 @@ export const brokerEnvironment: readonly EnvironmentSetting[] = [
   { name: 'TRIPLINE_BROKER_PORT', path: 'broker.port', kind: 'number' },
   { name: 'TRIPLINE_BROKER_EVENT_KEY', path: 'broker.eventKeys', kind: 'list', secret: true },
   { name: 'TRIPLINE_STEP_UP_CLIENT_SECRET', path: 'broker.stepUp.oidc.clientSecret', secret: true },
+  { name: 'TRIPLINE_STEP_UP_GITHUB_CLIENT_SECRET', path: 'broker.stepUp.github.clientSecret', secret: true },
   { name: 'TRIPLINE_BROKER_SEALING_KEY', path: 'broker.sealingKeys', kind: 'list', secret: true },
 ];

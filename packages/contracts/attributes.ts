@@ -333,8 +333,8 @@ export const attributes = {
   // A second factor for one run (services/broker).
   /** Who was asked: whoever set the run off, or the policy’s owners. */
   'tripline.stepup.asked': z.enum(['trigger', 'owners']),
-  /** Whether it is the first by which this account proves who it is. */
-  'tripline.stepup.link': z.enum(['first', 'another']),
+  /** Whether it is the first by which this account proves who it is; `changed`: it was somebody else’s, or they another’s. */
+  'tripline.stepup.link': z.enum(['first', 'another', 'changed']),
   /** Who confirmed that it is theirs. */
   'tripline.stepup.confirmed_by': text,
   'tripline.stepup.confirmed_by_id': id,
@@ -487,6 +487,7 @@ export const attributes = {
     'token-revocation-asked',
     'access-revoked',
     'passkey-ended',
+    'link-ended',
     'inventory-import-asked',
   ]),
   /** On what: an incident's id, a silence's id, the name of a switch, the hash of a token. */

@@ -44,6 +44,8 @@ export const criteria = {
     'its keys cannot be read or none of them can be used, its clock and ours differ by 30 s, or `identity.audience` is not set',
   broker:
     'its settings are half of something, or its policies cannot be read; events wait for it, and it reads none for 10 s, or the oldest has waited for a minute; a dry run is shown, with what it lacks',
+  'step-up':
+    'nobody who signs in could be known: neither `broker.stepUp.people` nor `accountClaim` says who anybody is',
   grants:
     'a credential that was given to a job is alive a minute after that has ended, as far as its provider said, or a provider made none by a policy within the last hour, and has made none since',
   gate: 'a deployment has waited for a minute for an answer that cannot be given, such as one that GitHub does not take',

@@ -91,6 +91,7 @@ const ofTables: Readonly<Record<string, Rights>> = {
   access_grants: { broker: 'rawd', remediator: 'rw', cli: 'rw' },
   access_step_ups: { broker: 'rawd', notifier: 's', cli: 'r' },
   access_passkeys: { broker: 'rawd', cli: 'r' },
+  access_links: { broker: 'rawd', cli: 'r' },
   access_proof_ends: { broker: 'rd', cli: 'ra' },
   access_requests: { broker: 'r', cli: 'ra' },
   access_request_ends: { broker: 'r', cli: 'ra' },

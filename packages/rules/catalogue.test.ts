@@ -53,6 +53,7 @@ test('ids are unique, and in an order that somebody chose', () => {
     'gate-unanswered',
     'step-up-not-me',
     'step-up-passkey-added',
+    'step-up-link-changed',
     'promotion-skipped',
     'publish-without-run',
     'user-bulk-clone',

@@ -52,6 +52,7 @@ import { rule as secretNewConsumer } from './secret-new-consumer.ts';
 import { rule as selfHostedRunnerFork } from './self-hosted-runner-fork.ts';
 import { rule as standingPrivilegeCovered } from './standing-privilege-covered.ts';
 import { rule as standingPrivilegeUnused } from './standing-privilege-unused.ts';
+import { rule as stepUpLinkChanged } from './step-up-link-changed.ts';
 import { rule as stepUpNotMe } from './step-up-not-me.ts';
 import { rule as stepUpPasskeyAdded } from './step-up-passkey-added.ts';
 import { rule as tiersShare } from './tiers-share.ts';
@@ -104,6 +105,7 @@ export const rules: readonly AnyRule[] = [
   gateUnanswered,
   stepUpNotMe,
   stepUpPasskeyAdded,
+  stepUpLinkChanged,
   promotionSkipped,
   publishWithoutRun,
   ...auditCounts,

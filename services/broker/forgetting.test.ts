@@ -8,6 +8,7 @@ import { addGrant, grantStates, startMs } from '@tripline/testing/services/broke
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { startForgetting } from './forgetting.ts';
 import { forget } from './store/forgetting.ts';
+import { keepLink } from './store/links.ts';
 
 const dayMs = 24 * 3_600_000;
 let fresh: Awaited<ReturnType<typeof freshDatabase>>;
@@ -88,7 +89,7 @@ test('tokens that expired and ends of long ago are forgotten, and no others', as
   expect((await db.pool.query('SELECT key FROM access_ends')).rows).toEqual([{ key: 'young' }]);
 });
 
-test('prompts, and passkeys that count for nothing, are forgotten after 40 days, and no others', async () => {
+test('prompts, and passkeys and links that count for nothing, are forgotten after 40 days, and no others', async () => {
   const agoMs = (days: number) => new Date(startMs - days * 24 * 3_600_000);
   for (const [id, asked] of [
     ['old', agoMs(40.1)],
@@ -116,9 +117,23 @@ test('prompts, and passkeys that count for nothing, are forgotten after 40 days,
   await end('ended', agoMs(41));
   await passkey('ended lately', agoMs(400), { confirmed: agoMs(400) });
   await end('ended lately', agoMs(39));
+  const link = (subject: string, made: Date) =>
+    keepLink(
+      db,
+      {
+        ...{ workspace: 'acme', instance: 'github.com', account: { id: '11', name: 'ada' } },
+        ...{ issuer: 'https://id.acme.example', subject, subjectName: null },
+      },
+      made.getTime(),
+    );
+  await link('of long ago', agoMs(41));
+  await link('waits', agoMs(0.5));
+  await link('counts', agoMs(400));
+  await db.pool.query(`UPDATE access_links SET confirmed_by = '{}', confirmed_at = made_at WHERE subject = 'counts'`);
   await forget(db, { nowMs: startMs, grantsKeptMs: 90 * dayMs });
   const idsOf = async (sql: string) => (await db.pool.query<{ id: string }>(sql)).rows.map(({ id }) => id);
   expect(await idsOf('SELECT id FROM access_step_ups')).toEqual(['young']);
   expect(await idsOf('SELECT id FROM access_passkeys ORDER BY id')).toEqual(['counts', 'ended lately', 'waits']);
   expect(await idsOf('SELECT proof AS id FROM access_proof_ends')).toEqual(['ended lately']);
+  expect(await idsOf('SELECT subject AS id FROM access_links ORDER BY subject')).toEqual(['counts', 'waits']);
 });

@@ -3,6 +3,7 @@ import type { Attributes } from '@tripline/contracts/attributes';
 import type { TriplineEvent } from '@tripline/contracts/event';
 import { clip } from '@tripline/contracts/text';
 import type { Proof, ShownRequest, StepUp } from './store/approvals.ts';
+import type { Link } from './store/links.ts';
 import type { Passkey } from './store/passkeys.ts';
 
 /** What the log is told of an answer. Its id is the prompt's, so that it is told once. */
@@ -101,6 +102,30 @@ export function eventOfPasskey(
       ...{ 'vcs.provider.name': 'github', 'tripline.provider.instance': instance },
       'tripline.identity.method': 'passkey',
       'tripline.stepup.link': isFirst ? 'first' : 'another',
+      ...{ 'tripline.stepup.confirmed_by': by.name, 'tripline.stepup.confirmed_by_id': by.id },
+    },
+  };
+}
+
+/** What the log is told of somebody who is somebody at GitHub from now on. */
+export function eventOfLink(
+  { id, workspace, instance, accountId, accountName, subject }: Link,
+  by: { id: string; name: string },
+  isChanged: boolean,
+  nowMs: number,
+): TriplineEvent {
+  return {
+    id: `access:${id}:linked`,
+    source: `//tripline/${workspace}`,
+    type: 'dev.cdeventsx.tripline-stepup.linked',
+    time: new Date(nowMs).toISOString(),
+    workspace,
+    trust: 'high',
+    data: {
+      ...{ 'user.id': accountId, 'user.name': accountName, 'user.type': 'User' },
+      ...{ 'vcs.provider.name': 'github', 'tripline.provider.instance': instance },
+      ...{ 'tripline.identity.method': 'oidc', 'tripline.identity.subject': clip(subject, 512) },
+      'tripline.stepup.link': isChanged ? 'changed' : 'first',
       ...{ 'tripline.stepup.confirmed_by': by.name, 'tripline.stepup.confirmed_by_id': by.id },
     },
   };

@@ -39,6 +39,7 @@ export function openStepUps(
   });
   const stepUps = createStepUps({
     ...{ settings, sealingKeys, db, clock, logger, openOutbound: createOutbound },
+    githubApiUrl: config.github.apiUrl,
     answered: (answer, tookS) => seconds.observe({ answer }, tookS),
     append: (events) => appendEvents(parts, events),
     take: (request) => limit.take(addressOf(request)),

@@ -66,7 +66,7 @@ export function createPasskeys({ db, publicUrl, nowMs }: { db: Db; publicUrl: UR
       const use = {
         id: passkey.id,
         counter,
-        challengeSha256: digest(challenge).toString('hex'),
+        challengeSha256: createHash('sha256').update(digest(challenge)).digest('hex'),
         untilMs: challenge.untilMs,
       };
       if (!(await noteUse(db, use, nowMs()))) throw refused;

@@ -2,11 +2,13 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { promptPage, signInPage } from './pages/step-up-page.ts';
 import { eventOfAnswer } from './step-up-events.ts';
-import { confirming, type RouteParts } from './step-up-parts.ts';
+import { addLinkRoutes } from './step-up-link-routes.ts';
+import { confirming, linking, type RouteParts } from './step-up-parts.ts';
 import { addPasskeyRoutes } from './step-up-passkey-routes.ts';
 import { gone, redirect, say, send } from './step-up-reply.ts';
 import { isSame, type Session } from './step-up-session.ts';
-import { ProviderAwayError, type SignedIn, SignInRefusedError, type SignInState } from './step-up-sign-in.ts';
+import { ProviderAwayError, SignInRefusedError, type SignInState } from './step-up-sign-in.ts';
+import { accountOf } from './step-up-who.ts';
 import { type Answer, answerPrompt, type Proof, readPrompt, type StepUp } from './store/approvals.ts';
 
 /** A form has a token and a number; what a passkey says has some kilobytes. */
@@ -23,6 +25,7 @@ type ById = FastifyRequest<{ Params: { id: string } }>;
 export function createStepUpRoutes(parts: RouteParts): (app: FastifyInstance) => void {
   const { settings, db, clock, logger, visits, signIn, take } = parts;
   const publicUrl = new URL(settings.publicUrl);
+  let links: ReturnType<typeof addLinkRoutes>;
 
   async function show(request: ById, reply: FastifyReply) {
     const stepUp = await openOne(request.params.id);
@@ -51,17 +54,24 @@ export function createStepUpRoutes(parts: RouteParts): (app: FastifyInstance) =>
       return say(reply, 400, 'Begin again', what);
     }
     const signedIn = await signIn.finish(new URL(request.url, publicUrl).searchParams, state);
-    const account = accountOf(signedIn);
-    if (account === undefined) {
+    const known = await accountOf(settings, db, signedIn);
+    if (known === undefined) {
+      const offered = state.of.includes(':') ? undefined : links.offer(reply, state.of, signedIn);
+      if (offered !== undefined) return offered;
       logger.warn('somebody signed in for a step-up whom no account is linked with');
       const what = `The provider knows you, and nobody told Tripline which GitHub account is yours. Have it added as broker.stepUp.people: subject ${signedIn.subject}.`;
       return say(reply, 403, 'Who are you at GitHub?', what);
     }
     const { isPhishingResistant, provedAtMs } = signedIn;
-    const proof: Proof = { account, method: 'oidc', isPhishingResistant, provedAtMs, restsOn: null };
-    if (state.of.startsWith(confirming)) {
+    const { restsOn, ...account } = known;
+    const proof: Proof = { account, method: 'oidc', isPhishingResistant, provedAtMs, restsOn };
+    for (const [kind, path] of [
+      [confirming, 'confirm'],
+      [linking, 'links'],
+    ] as const) {
+      if (!state.of.startsWith(kind)) continue;
       visits.begin(reply, { of: state.of, proof });
-      return redirect(reply, `/step-up/confirm/${state.of.slice(confirming.length)}`);
+      return redirect(reply, `/step-up/${path}/${state.of.slice(kind.length)}`);
     }
     const stepUp = await openOne(state.of);
     if (stepUp === undefined) return say(reply, 410, ...gone);
@@ -135,18 +145,6 @@ export function createStepUpRoutes(parts: RouteParts): (app: FastifyInstance) =>
     return send(reply, status, promptPage(stepUp.id, stepUp.shown, as));
   }
 
-  function accountOf({ subject, claims }: SignedIn) {
-    const { people, oidc } = settings;
-    const named = people.find((one) => one.subject === subject);
-    if (named !== undefined) return { id: named.account, name: named.name };
-    const claimed = oidc.accountClaim === undefined ? undefined : claims[oidc.accountClaim];
-    const id = typeof claimed === 'number' && Number.isSafeInteger(claimed) ? String(claimed) : claimed;
-    // Who stands in the settings is nobody else at the provider.
-    if (typeof id !== 'string' || !/^\d{1,20}$/.test(id) || people.some(({ account }) => account === id))
-      return undefined;
-    return { id, name: `account ${id}` };
-  }
-
   return (app) => {
     app.register(async (scope) => {
       scope.addContentTypeParser(
@@ -184,6 +182,10 @@ export function createStepUpRoutes(parts: RouteParts): (app: FastifyInstance) =>
       scope.get('/step-up/callback', finishSignIn);
       scope.post('/step-up/:id/approve', (request: ById, reply) => answer(request, reply, 'approved'));
       scope.post('/step-up/:id/refuse', (request: ById, reply) => answer(request, reply, 'refused'));
+      links = addLinkRoutes(scope, {
+        ...{ ...parts, publicUrl, openOne, isOurs },
+        signInToConfirm: (reply, of) => goToProvider(reply, of, false),
+      });
       addPasskeyRoutes(scope, {
         ...{ ...parts, publicUrl, openOne, letIn, isOurs },
         signInToConfirm: (reply, key) => goToProvider(reply, `${confirming}${key}`, false),

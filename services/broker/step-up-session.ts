@@ -66,6 +66,9 @@ export function createVisits({
     keep(reply: FastifyReply, kind: string, value: object, lastsMs: number): void {
       set(reply, kind, sealer.seal(kind, value, nowMs() + lastsMs), Math.ceil(lastsMs / 1000));
     },
+    /** What was kept, and is kept on. */
+    look: (request: FastifyRequest, kind: string): unknown =>
+      sealer.open(kind, readCookie(request.headers.cookie, kind, isSecure), nowMs()),
     /** What was kept, once; undefined where it was not, was changed, or is too old. */
     take(request: FastifyRequest, reply: FastifyReply, kind: string): unknown {
       const kept = sealer.open(kind, readCookie(request.headers.cookie, kind, isSecure), nowMs());

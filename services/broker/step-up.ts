@@ -4,6 +4,7 @@ import type { LockFile } from '@tripline/access/lock';
 import type { Policy } from '@tripline/access/policy';
 import { whoStands } from '@tripline/access/who-stands';
 import type { GitHubJob } from '@tripline/identity/workload';
+import { createWebSignIn, type WebSignIn } from '@tripline/integrations/github/web-sign-in';
 import type { FastifyInstance } from 'fastify';
 import type { RouteParts } from './step-up-parts.ts';
 import { createPasskeys } from './step-up-passkey.ts';
@@ -39,7 +40,10 @@ export type StepUps = {
   routes: (app: FastifyInstance) => void;
 };
 
-export type StepUpParts = Omit<RouteParts, 'visits' | 'signIn' | 'passkeys'> & {
+export type StepUpParts = Omit<RouteParts, 'visits' | 'signIn' | 'passkeys' | 'atGitHub'> & {
+  /** GitHub's REST API, which says whose account it is. */
+  githubApiUrl: string;
+
   /** broker.sealingKeys: keys of sessions are derived of them. */
   sealingKeys: readonly string[];
   /** Calls the address it was made for, and nothing else. */
@@ -83,8 +87,30 @@ export function createStepUps(parts: StepUpParts): StepUps {
       return { ...opened, url: linkTo(opened.id) };
     },
     approvalFor: (of) => readApproval(db, of, clock.nowMs()),
-    routes: createStepUpRoutes({ ...parts, visits, signIn, passkeys }),
+    routes: createStepUpRoutes({ ...parts, visits, signIn, passkeys, atGitHub: openWebSignIn(parts) }),
   };
+}
+
+function openWebSignIn({ settings, githubApiUrl, logger }: StepUpParts): WebSignIn | undefined {
+  const { github, instance, publicUrl } = settings;
+  if (github === undefined) return undefined;
+  const { clientId, clientSecret, url = `https://${instance}` } = github;
+  return createWebSignIn(
+    {
+      url,
+      apiUrl: githubApiUrl,
+      clientId,
+      clientSecret,
+      redirectUri: new URL('/step-up/callback/github', publicUrl).href,
+    },
+    {
+      onLeftAlive: (reason) =>
+        logger.error(
+          { reason },
+          'revoking a token of a sign-in at GitHub failed; it may read who somebody is until they end it',
+        ),
+    },
+  );
 }
 
 /** What an approval for a job is of. */

@@ -8,10 +8,10 @@ import { createWorkspaces } from '@tripline/sources/workspace';
 import { type ExplainedJob, explainRun } from '../access/explain-run.ts';
 import { listGrants, revokeGrants } from '../access/grants.ts';
 import { importTrusts } from '../access/import-trusts.ts';
-import { passkeys } from '../access/passkeys.ts';
 import { pinNames } from '../access/pin-names.ts';
 import { difference, lintFile, none, testFile, who } from '../access/policies.ts';
 import { versionOfFile, versionsTaken } from '../access/policy-versions.ts';
+import { type ProofKind, proofs } from '../access/proofs.ts';
 import { hasUsualFile, readVersion } from '../access/read-files.ts';
 import { askForRight, endRight, listRequests } from '../access/requests.ts';
 import { listStanding } from '../access/standing.ts';
@@ -60,7 +60,7 @@ const options = {
   },
   live: {
     type: 'boolean',
-    doc: 'with grants: only what its provider has not said to be dead; with requests: only what is not over; with passkeys: only those that count or wait',
+    doc: 'with grants: only what its provider has not said to be dead; with requests: only what is not over; with passkeys and links: only those that count or wait',
   },
   for: { type: 'string', value: 'time', doc: 'with request: how long, from when it is given: 30m, 1h' },
   account: {
@@ -71,7 +71,7 @@ const options = {
   reason: {
     type: 'string',
     value: 'text',
-    doc: 'with revoke, request and passkeys end: why, for those who ask later; kept in the audit trail',
+    doc: 'with revoke, request, passkeys end and links end: why, for those who ask later; kept in the audit trail',
   },
   caller: {
     type: 'string',
@@ -113,6 +113,7 @@ const verbs = [
   'requests',
   'end',
   'passkeys',
+  'links',
 ] as const;
 type Values = {
   file?: string | undefined;
@@ -152,6 +153,8 @@ export const access: Command = {
     'access end <request>',
     'access passkeys [--live] [--json]',
     'access passkeys end <passkey> --reason <text>',
+    'access links [--live] [--json]',
+    'access links end <link> --reason <text>',
   ],
   details:
     'Nothing is given to a job by these. `lint` names what is wrong with a file of policies and the files that it names, `test` decides its tests. ' +
@@ -169,7 +172,7 @@ export const access: Command = {
     '`grants` lists what the broker gave to jobs, and what became of it; `revoke` ends it before its job does, which a broker that runs carries out at once. ' +
     '`request` asks for a right of a person on a repository for minutes, which policies allow under `people`; somebody else approves it on the page that `requests` names, with a second factor and the number beside it. ' +
     'It is taken back by itself, or by `end` before; then they have what they had before. ' +
-    '`passkeys` lists by which passkeys people prove who they are, who confirmed each, and when it was used last; `passkeys end` ends one, and what was approved by it counts no more.',
+    '`passkeys` lists by which passkeys people prove who they are, who confirmed each, and when it was used last; `passkeys end` ends one, and what was approved by it counts no more. `links` does the same of who showed, by signing in at both, which account of GitHub’s is theirs.',
   options,
   async run(args, io) {
     const { values, positionals } = readArguments(args, options, { atMost: 20 });
@@ -205,7 +208,13 @@ export const access: Command = {
       case 'end':
         return endRight(words, io);
       case 'passkeys':
-        return passkeys(words, { live: values.live === true, json: values.json === true, reason: values.reason }, io);
+      case 'links':
+        return proofs(
+          verb as ProofKind,
+          words,
+          { live: values.live === true, json: values.json === true, reason: values.reason },
+          io,
+        );
       case 'try':
         none(words);
         return tryBroker({ json: values.json === true, keep: values.keep === true }, io);

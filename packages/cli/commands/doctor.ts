@@ -11,6 +11,7 @@ import { checkLocal } from '../doctor/local.ts';
 import { checkLog } from '../doctor/log.ts';
 import { checkProviders } from '../doctor/providers.ts';
 import { checkSigma } from '../doctor/sigma.ts';
+import { checkStepUp } from '../doctor/step-up.ts';
 import { sentenceFor } from '../errors.ts';
 import { styled, widthOf, wrapped } from '../show.ts';
 import { withStore } from '../store.ts';
@@ -72,7 +73,16 @@ async function checkAll(io: Io): Promise<Check[]> {
   const ofRules = ruleSet === null ? [] : [...checkGranting(ruleSet.rules), ...checkSigma(ruleSet)];
   return [
     ...faults,
-    ...(await Promise.all([checkLocal(config), ofRules, stored(), checkProviders(config), checkBroker(config)])).flat(),
+    ...(
+      await Promise.all([
+        checkLocal(config),
+        ofRules,
+        stored(),
+        checkProviders(config),
+        checkBroker(config),
+        checkStepUp(config),
+      ])
+    ).flat(),
   ];
 }
 

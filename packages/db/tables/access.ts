@@ -106,6 +106,23 @@ export type AccessTables = {
     last_used_at: Date | null;
     ended_at: Date | null;
   };
+  access_links: {
+    id: string;
+    workspace: string;
+    confirm_key: string;
+    number: string;
+    wrong_numbers: Generated<number>;
+    instance: string;
+    account_id: string;
+    account_name: string;
+    issuer: string;
+    subject: string;
+    subject_name: string | null;
+    made_at: Date;
+    confirmed_by: ColumnType<unknown, string | null, string | null>;
+    confirmed_at: Date | null;
+    ended_at: Date | null;
+  };
   access_proof_ends: { proof: string; by: ColumnType<unknown, string, string>; reason: string; at: Date };
   access_requests: {
     id: string;

@@ -35,14 +35,17 @@ export async function startStepUps(
   db: Db,
   provider: AnyProvider,
   at: { publicUrl: string; port: number } = { publicUrl, port: 0 },
+  github?: { url: string; apiUrl: string; client: { id: string; secret: string } },
 ) {
   const state = { aheadMs: 0, isLogAway: false, isTooOften: false };
   const appended: TriplineEvent[] = [];
   const answers: { answer: string; seconds: number }[] = [];
   provider.state.authorizations.length = 0;
   const stepUps = createStepUps({
+    githubApiUrl: github?.apiUrl ?? 'https://api.github.com',
     settings: {
       ...{ publicUrl: at.publicUrl, instance: 'github.com' },
+      ...(github && { github: { clientId: github.client.id, clientSecret: github.client.secret, url: github.url } }),
       people: [
         { account: '11', name: 'ada', subject: 'ada@acme' },
         { account: '12', name: 'mallory', subject: 'mallory@acme' },

@@ -221,6 +221,7 @@ const oneOfEach = `
   09:01:31  broker   answers the gate about run 7 for staging with denied
   09:01:32  ada      says that run 7 is not theirs
   09:01:33  ada      has a passkey confirmed by grace
+  09:01:33  ada      has a sign-in confirmed by grace
 `;
 test('each form says what the feed’s normaliser takes', () => {
   const events = eventsOf(oneOfEach);

@@ -6,6 +6,7 @@ import type { Db } from '@tripline/db/database';
 import { addNewToQueue } from '@tripline/db/queue';
 import { inTransaction } from '@tripline/db/transaction';
 import type { PoolClient } from 'pg';
+import { linkCounts } from './links.ts';
 import { passkeyCounts } from './passkeys.ts';
 
 /** For what somebody stands: this run, attempt, commit, environment and policy, and for nothing else. */
@@ -60,7 +61,7 @@ export type Proof = {
   method: 'oidc' | 'passkey';
   isPhishingResistant: boolean;
   provedAtMs: number;
-  /** The passkey's id; null where the OpenID provider and the settings say who it is. */
+  /** Id of the passkey or the confirmed link that says who it is; null where the settings or the OpenID provider do. */
   restsOn: string | null;
 };
 
@@ -81,7 +82,7 @@ export type StepUp = {
  * did not name nothing is known, so it proves nothing.
  */
 const proves = (method: string, restsOn: string): string =>
-  `(CASE WHEN ${restsOn} IS NULL THEN ${method} = 'oidc' ELSE ${passkeyCounts(restsOn)} END)`;
+  `(CASE WHEN ${restsOn} IS NULL THEN ${method} = 'oidc' ELSE ${passkeyCounts(restsOn)} OR ${linkCounts(restsOn)} END)`;
 /** SQL: an answer that counts. Who said that it was not they is believed, whatever became of their passkey. */
 const counts = `(state = 'refused' OR (state = 'approved' AND ${proves('method', 'rests_on')}))`;
 

@@ -2,6 +2,7 @@ import type { Db } from '@tripline/db/database';
 import { inTransaction } from '@tripline/db/transaction';
 import { forgetPrompts, promptKeptMs } from './approvals.ts';
 import { keptMs } from './ends.ts';
+import { forgetLinks } from './links.ts';
 import { forgetPasskeys } from './passkeys.ts';
 
 /** Grants at once: whoever ends one meanwhile waits for no longer transaction. */
@@ -16,6 +17,7 @@ export async function forget(db: Db, { nowMs, grantsKeptMs }: { nowMs: number; g
   await db.pool.query('DELETE FROM access_spent WHERE expires_at < $1', [new Date(nowMs - 3_600_000)]);
   await db.pool.query('DELETE FROM access_ends WHERE heard_at < $1', [new Date(nowMs - keptMs)]);
   await forgetPrompts(db, nowMs - promptKeptMs);
+  await forgetLinks(db, nowMs - promptKeptMs);
   await forgetPasskeys(db, nowMs - promptKeptMs);
   for (let gone = atOnce; gone === atOnce; ) gone = await forgetGrants(db, nowMs - grantsKeptMs);
 }

@@ -149,7 +149,8 @@ export async function forgetPasskeys({ pool }: Pick<Db, 'pool'>, beforeMs: numbe
     [before],
   );
   await pool.query(
-    `DELETE FROM access_proof_ends e WHERE at < $1 AND NOT EXISTS (SELECT FROM access_passkeys p WHERE p.id = e.proof)`,
+    `DELETE FROM access_proof_ends e WHERE at < $1 AND NOT EXISTS (SELECT FROM access_passkeys p WHERE p.id = e.proof)
+       AND NOT EXISTS (SELECT FROM access_links l WHERE l.id = e.proof)`,
     [before],
   );
 }

@@ -35,4 +35,15 @@ export const stepUps = [
       ...{ 'tripline.stepup.confirmed_by': by.login, 'tripline.stepup.confirmed_by_id': String(by.id) },
     });
   }),
+  /** Their sign-in at the OpenID provider is their account's. Option: `changed`, of an account that had another. */
+  verb('has a sign-in confirmed by {person}', (said, stage) => {
+    const [self, by] = [stage.user(said.who), stage.user(said.the('person'))];
+    stage.feed('dev.cdeventsx.tripline-stepup.linked', {
+      ...{ 'user.id': String(self.id), 'user.name': self.login, 'user.type': self.type },
+      ...{ 'vcs.provider.name': 'github', 'tripline.provider.instance': 'github.com' },
+      ...{ 'tripline.identity.method': 'oidc', 'tripline.identity.subject': `${self.login}@acme` },
+      'tripline.stepup.link': said.option('changed') === undefined ? 'first' : 'changed',
+      ...{ 'tripline.stepup.confirmed_by': by.login, 'tripline.stepup.confirmed_by_id': String(by.id) },
+    });
+  }),
 ];

@@ -1,4 +1,5 @@
 import { Readable } from 'node:stream';
+import { keepLink } from '@tripline/broker/store/links';
 import { keepPasskey } from '@tripline/broker/store/passkeys';
 import { freshDatabase } from '@tripline/testing/postgres/postgres';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -10,13 +11,14 @@ beforeEach(async () => {
 });
 afterEach(() => database.close());
 
-async function passkeys(...args: string[]) {
+const passkeys = (...args: string[]) => access('passkeys', ...args);
+async function access(...args: string[]) {
   let text = '';
   const say = (more: string) => {
     text += more;
   };
   const io = { out: say, err: say, stdin: Readable.from(['']), cwd: '/', isTerminal: false };
-  return { status: await main(['access', 'passkeys', ...args], { ...io, env: { DATABASE_URL: database.url } }), text };
+  return { status: await main(['access', ...args], { ...io, env: { DATABASE_URL: database.url } }), text };
 }
 const made = (id: string, name: string, atMs = Date.now()) =>
   keepPasskey(
@@ -49,7 +51,7 @@ test('lists whose they are and who confirmed them, and nothing by which one coul
   expect((await listed('--live')).map(({ accountName }) => accountName)).toEqual(['ada', 'bea']);
   const { text } = await passkeys();
   expect(text).toMatch(
-    /^pk-[0-9a-f]{16} {2}ada \(account 11 at github\.com\) {2}counts {2}made .*confirmed by mallory/,
+    /^pk-[0-9a-f]{16} {2}ada \(account 11 at github\.com\) {2}counts {2}never used, made .*confirmed by mallory/,
   );
   expect(text + JSON.stringify(await listed())).not.toContain('key of');
 });
@@ -83,4 +85,23 @@ test.each([
   ['with another verb', ['revoke', 'pk-0000000000000000']],
 ])('is refused %s', async (_, args) => {
   expect((await passkeys(...args)).status).toBe(2);
+});
+
+test('links are listed and ended likewise, without the number that confirms one', async () => {
+  expect(await access('links')).toEqual({ status: 0, text: 'Nobody showed by themselves who they are.\n' });
+  const sides = { instance: 'github.com', account: { id: '21', name: 'grace' }, issuer: 'https://id.acme.example' };
+  const link = { ...sides, subject: '00u1', subjectName: 'grace@acme', workspace: 'acme' };
+  const { confirmKey, number } = (await keepLink(database.db, link, Date.now()))!;
+  const { text } = await access('links');
+  expect(text).toMatch(
+    /^(link-[0-9a-f]{24}) {2}grace \(account 21 at github\.com\) {2}waits {2}signs in as grace@acme \(00u1\) at https:/,
+  );
+  const json = JSON.parse((await access('links', '--json')).text);
+  expect(json).toMatchObject({ state: 'waits', accountId: '21', subject: '00u1' });
+  expect(Object.values(json)).not.toContain(number);
+  expect(JSON.stringify(json)).not.toContain(confirmKey);
+  expect((await access('links', 'end', json.link, '--reason', 'left')).status).toBe(0);
+  expect((await access('links', '--live')).text).toBe('No link of anybody counts.\n');
+  const { rows } = await database.db.pool.query('SELECT data FROM outbox');
+  expect(rows).toMatchObject([{ data: { 'tripline.act.kind': 'link-ended', 'tripline.act.target': json.link } }]);
 });
