@@ -90,3 +90,15 @@ test('sessions need a key to be sealed under', async () => {
   const lacking = startBroker({ db, stream: fakeStream(), issuer }, { settings: { broker: { stepUp } }, seams });
   await expect(lacking).rejects.toThrow('broker.sealingKeys');
 });
+
+test('where people would sign in at one GitHub and another be asked who they are, the broker does not start', async () => {
+  const github = { clientId: 'Iv1.tripline', clientSecret: 'a-secret-of-the-client' };
+  const of = (instance: string) => ({
+    settings: { ...settings, broker: { ...settings.broker, stepUp: { ...stepUp, instance, github } } },
+    seams,
+  });
+  await expect(startBroker({ db, stream: fakeStream(), issuer }, of('git.acme.example'))).rejects.toThrow(
+    'set github.apiUrl to the API of git.acme.example',
+  );
+  broker = await startBroker({ db, stream: fakeStream(), issuer }, of('github.com'));
+});

@@ -1,8 +1,10 @@
 import type { Config } from '@tripline/config/config';
 import type { Db } from '@tripline/db/database';
 import { instanceOfIssuer } from '@tripline/identity/github/instance';
+import { instanceOf } from '@tripline/integrations/github/instance';
 import { createOutbound } from '@tripline/integrations/outbound';
 import type { Clock } from '@tripline/runtime/clock';
+import { ConfigError } from '@tripline/runtime/load-settings';
 import type { Logger } from '@tripline/runtime/logger';
 import type { Metrics } from '@tripline/runtime/metrics';
 import type { FastifyInstance } from 'fastify';
@@ -21,13 +23,21 @@ export type StepUpsForJobs = Required<Pick<ExchangeParts, 'openStepUp' | 'approv
   routes: (app: FastifyInstance) => void;
 };
 
-/** As `broker.stepUp` configures it; undefined where it does not: then nobody can stand for a run. */
+/**
+ * As `broker.stepUp` configures it; undefined where it does not: then nobody can stand for a run.
+ * @throws {ConfigError} people would sign in at one GitHub, and another be asked who they are.
+ */
 export function openStepUps(
   parts: EventParts & { config: Config; db: Db; clock: Clock; logger: Logger; metrics: Metrics },
 ): StepUpsForJobs | undefined {
   const { config, db, clock, logger, metrics } = parts;
   const { stepUp: settings, sealingKeys = [], rate, proxies } = config.broker;
   if (settings === undefined) return undefined;
+  const asked = instanceOf(config.github.apiUrl);
+  if (settings.github !== undefined && asked !== settings.instance)
+    throw new ConfigError(
+      `broker.stepUp.github has people sign in at ${settings.instance}, and github.apiUrl is of ${asked}: set github.apiUrl to the API of ${settings.instance}`,
+    );
   const limit = createAddressLimit(rate, () => clock.nowMs());
   const addressOf = createClientAddress(proxies);
   const seconds = new Histogram({
