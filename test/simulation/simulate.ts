@@ -74,6 +74,7 @@ function build(random: Random, server: Server, options: SimulateOptions) {
     invitations: allOf('tripline.grant.id', /^\d+$/, arrivals),
     collaborators: allOf('tripline.grant.grantee', /./, arrivals),
     accounts: accountsOf(arrivals),
+    repositories: repositoriesOf(arrivals),
     roughness: () => fault(rough * 5),
   });
   const skewMs = roles.includes('notifier') ? 0 : random.pick([0, dayMs, -dayMs]);
@@ -268,14 +269,24 @@ function allOf(attribute: string, like: RegExp, arrivals: readonly Arrival[]): s
 
 /** Logins by id, of everybody whom an event names first by it. */
 function accountsOf(arrivals: readonly Arrival[]): Map<string, string> {
-  const accounts = new Map<string, string>();
+  return toldTogether(arrivals, /"user\.id":"(\d+)"/, /"user\.name":"([^"]+)"/);
+}
+
+/** Ids of repositories by the name under which an event names each first. */
+function repositoriesOf(arrivals: readonly Arrival[]): Map<string, string> {
+  return toldTogether(arrivals, /"vcs\.repository\.name":"([^"]+)"/, /"vcs\.repository\.id":"(\d+)"/);
+}
+
+/** What the first event tells by `of` that tells one by `key`, for each. */
+function toldTogether(arrivals: readonly Arrival[], key: RegExp, of: RegExp): Map<string, string> {
+  const told = new Map<string, string>();
   for (const { record } of arrivals) {
     const said = record.value.toString();
-    const [, login] = /"user\.name":"([^"]+)"/.exec(said) ?? [];
-    const [, id] = /"user\.id":"(\d+)"/.exec(said) ?? [];
-    if (login !== undefined && id !== undefined && !accounts.has(id)) accounts.set(id, login);
+    const [, name] = key.exec(said) ?? [];
+    const [, value] = of.exec(said) ?? [];
+    if (name !== undefined && value !== undefined && !told.has(name)) told.set(name, value);
   }
-  return accounts;
+  return told;
 }
 
 const noop = () => {};

@@ -13,6 +13,8 @@ export function createSinks(options: {
   collaborators: readonly string[];
   /** Logins by id: nobody is renamed. */
   accounts: ReadonlyMap<string, string>;
+  /** Ids of repositories by name, each of which everybody may see until it is made private. */
+  repositories: ReadonlyMap<string, string>;
   /** How likely a request is to go wrong. */
   roughness: () => number;
 }) {
@@ -63,8 +65,14 @@ export function createSinks(options: {
     if (path.endsWith('/collaborators')) {
       return ok(options.collaborators.filter((login) => !gone.has(`${path}/${login}`)).map((login) => ({ login })));
     }
-    // It knows no repository by itself.
-    if (/^\/repos\/[^/]+\/[^/]+$/.test(path)) return notFound;
+    const [, repository] = /^\/repos\/([^/]+\/[^/]+)$/.exec(path) ?? [];
+    if (repository !== undefined) {
+      const id = options.repositories.get(repository);
+      return id === undefined ? notFound : ok({ id: Number(id), private: gone.has(path), default_branch: 'main' });
+    }
+    if (/\/actions\/workflows\/[^/]+$/.test(path)) {
+      return ok({ id: 1, state: gone.has(`${path}/disable`) ? 'disabled_manually' : 'active' });
+    }
     const [, account] = /^\/user\/(\d+)$/.exec(path) ?? [];
     if (account !== undefined) {
       const login = options.accounts.get(account);
