@@ -287,6 +287,7 @@ export const attributes = {
     'asked-again',
     'incident',
     'by-hand',
+    'policy',
     'not-recorded',
     'lost',
     'not-given',

@@ -104,6 +104,8 @@ export const eventTypes = {
     'tripline.grant.expires_at',
   ],
   'dev.cdeventsx.tripline-access.ended': ['tripline.access.grant', 'tripline.access.end'],
+  /** A right of a person is to be over, and could not be taken back for a minute. */
+  'dev.cdeventsx.tripline-access.outlived': ['tripline.access.grant', 'tripline.access.end'],
   /** A credential was made for a job; in the log before anybody is given it. */
   'dev.cdeventsx.tripline-credential.minted': [
     'tripline.access.grant',

@@ -13,6 +13,7 @@ export const brokerEventTypes: ReadonlySet<EventType> = new Set<EventType>([
   'dev.cdeventsx.tripline-access.approved',
   'dev.cdeventsx.tripline-access.granted',
   'dev.cdeventsx.tripline-access.ended',
+  'dev.cdeventsx.tripline-access.outlived',
   'dev.cdeventsx.tripline-credential.minted',
   'dev.cdeventsx.tripline-credential.revoked',
   'dev.cdeventsx.tripline-credential.outlived',

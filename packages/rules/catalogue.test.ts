@@ -77,6 +77,7 @@ test('ids are unique, and in an order that somebody chose', () => {
     'control-disabled-or-audit-silenced',
     'token-not-minted-by-broker',
     'credential-left-alive',
+    'access-right-left-alive',
     'minted-for-no-job',
     'access-asked-from-elsewhere',
     'access-denied-burst',

@@ -68,6 +68,18 @@ describe('what the access broker gave', () => {
     );
   });
 
+  test('a team is excused as a repository is, and no other team', () => {
+    expectTimeline(
+      rule,
+      `
+      09:00  grace             is given member on acme/ops as a1 (a team; for 60)
+      09:01  acme-people[bot]  adds grace to team ops of acme (permission push)
+      09:01  acme-people[bot]  adds grace to team sre of acme (permission push)   ← FOUND team-member:grace@acme/sre [critical/high]
+      `,
+      { settings },
+    );
+  });
+
   test('outlives it where nobody takes it back', () => {
     expectTimeline(
       outlived,

@@ -2,7 +2,7 @@ import { thingKey } from '@tripline/contracts/fact';
 import type { ConcludeContext, Concludes } from '@tripline/contracts/rule';
 import { type BreakGlassRecord, breakGlass, recordsKeysOf } from '@tripline/facts/break-glass';
 import { deliveries, deliveryKey } from '@tripline/facts/deliveries';
-import { type AccessTime, accessAt, givenAccess } from '@tripline/facts/given-access';
+import { type AccessTime, accessAt, givenAccess, givenBackAt } from '@tripline/facts/given-access';
 import { type Given, type Grant, type GrantAct, grantKey, grants, isAddressedKey } from '@tripline/facts/grants';
 import { type Ref, refs } from '@tripline/facts/refs';
 import { repositoryNames } from '@tripline/facts/repository-names';
@@ -214,6 +214,13 @@ export function accessFor(
   const key = grantKey(grant, on, { id: grant.granteeId, name: act.grantee });
   const time = accessAt(read(givenAccess, key), { permission: act.permission, ms, skewMs: settings.skewMs });
   return time && { ...time, key };
+}
+
+/** The access of the broker's, with whose end the account has again what it held before: a role of one's own ranks above all others, and is no more than that. */
+export function givenBackFor(grant: Grant, act: Given, ms: number, { settings, read }: GrantContext) {
+  const on = { kind: grant.kind, target: act.target, targetId: grant.targetId };
+  const key = grantKey(grant, on, { id: grant.granteeId, name: act.grantee });
+  return givenBackAt(read(givenAccess, key), { permission: act.permission, ms, skewMs: settings.skewMs });
 }
 
 /** The break-glass record, heard of before the act, under which it was done: the one that ends last. */

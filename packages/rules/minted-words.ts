@@ -25,11 +25,12 @@ const ends: Readonly<Record<string, string>> = {
   'asked-again': 'the job asked for another',
   incident: 'an incident ended it',
   'by-hand': 'somebody ended it',
+  policy: 'policies allow it no longer',
   'not-recorded': 'the log could not be told of it',
   lost: 'nobody was given it',
   'not-given': 'it could not be given',
 };
-export const whyEnded = ({ why }: MintEnd): string => ends[why] ?? 'it was to end';
+export const whyEnded = ({ why }: Pick<MintEnd, 'why'>): string => ends[why] ?? 'it was to end';
 
 export const endLine = (key: string, seen: MintEnd): Basis => ({
   ...{ fact: mintedCredentials, key, seen },

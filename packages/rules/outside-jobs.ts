@@ -12,6 +12,7 @@ import { workflowRuns } from '@tripline/facts/workflow-runs';
 import {
   accessFor,
   type GrantContext,
+  givenBackFor,
   isNamed,
   jobsAround,
   recheckLate,
@@ -61,6 +62,11 @@ function isExcused(grant: Grant, act: Given, context: GrantContext): boolean {
   const given = accessFor(grant, act, ms, context);
   if (given) {
     context.explain(`the access broker gave it, as ${given.first.grant}`);
+    return true;
+  }
+  const back = givenBackFor(grant, act, ms, context);
+  if (back) {
+    context.explain(`the access broker gave back what was held before ${back.grant}`);
     return true;
   }
   const windows = windowsAt(grant, act, ms, context);

@@ -3,6 +3,7 @@ import { rule as stateFlooded } from '@tripline/engine/state-flooded';
 import { rule as accessAskedFromElsewhere } from './access-asked-from-elsewhere.ts';
 import { rule as accessDeniedBurst } from './access-denied-burst.ts';
 import { rule as accessPolicyWider } from './access-policy-wider.ts';
+import { rule as accessRightLeftAlive } from './access-right-left-alive.ts';
 import { rule as appPermissionEscalated } from './app-permission-escalated.ts';
 import { rules as auditActions } from './audit-actions/all.ts';
 import { rules as auditCounts } from './audit-counts.ts';
@@ -119,6 +120,7 @@ export const rules: readonly AnyRule[] = [
   controlDisabledOrAuditSilenced,
   tokenNotMintedByBroker,
   credentialLeftAlive,
+  accessRightLeftAlive,
   mintedForNoJob,
   accessAskedFromElsewhere,
   accessDeniedBurst,

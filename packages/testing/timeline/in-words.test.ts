@@ -215,6 +215,7 @@ const oneOfEach = `
   09:01:25  broker   is granted deploy in run 7 of acme/web (job 71; from 203.0.113.7)
   09:01:26  grace    is given write on acme/web as a1 (for 60)
   09:01:27  grace    has a1 on acme/web ended
+  09:01:28  grace    keeps a1 on acme/web beyond its end
   09:01:28  broker   puts policies p1 in force (giving wider)
   09:01:29  broker   sees deploy-key/74/12 stand (in acme/web)
   09:01:30  github   asks the gate about run 7 for staging

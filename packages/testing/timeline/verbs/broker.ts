@@ -54,7 +54,7 @@ export const broker = [
   verb('is granted {policy} in run {run} of {repository}', (said, stage) => {
     decide(said, stage, 'granted');
   }),
-  /** Whoever is named is given it. Option: `for <minutes>`. */
+  /** Whoever is named is given it. Options: `for <minutes>`; `a team`, where the target is one. */
   verb('is given {permission} on {target} as {grant}', (said, stage) => {
     tell(stage, 'dev.cdeventsx.tripline-access.granted', {
       ...{ ...rightOf(said, stage), 'tripline.access.grant': said.the('grant') },
@@ -62,9 +62,15 @@ export const broker = [
       'tripline.grant.expires_at': stage.time(said.atMs + Number(said.option('for') ?? 60) * 60_000),
     });
   }),
+  /** Option: `a team`. */
   verb('has {grant} on {target} ended', (said, stage) => {
     const why = { 'tripline.access.end': 'by-hand' as const, 'tripline.access.grant': said.the('grant') };
     tell(stage, 'dev.cdeventsx.tripline-access.ended', { ...rightOf(said, stage), ...why });
+  }),
+  /** It is to be over, and could not be taken back for a minute. Options as of `has … ended`. */
+  verb('keeps {grant} on {target} beyond its end', (said, stage) => {
+    const why = { 'tripline.access.end': 'longest' as const, 'tripline.access.grant': said.the('grant') };
+    tell(stage, 'dev.cdeventsx.tripline-access.outlived', { ...rightOf(said, stage), ...why });
   }),
   /** Options: `giving wider`, a word of `tripline.policy.change`; `refused`; `policy <name>`, one that changes. */
   verb('puts policies {sha} in force', (said, stage) => {
@@ -98,15 +104,18 @@ export const broker = [
   }),
 ];
 
-/** On a repository a collaborator's, else a member's of the organisation. */
+/** On a repository a collaborator's, in a team a member's, else a member's of the organisation. */
 function rightOf(said: Said, stage: Stage) {
   const target = said.the('target');
   const isRepository = target.includes('/');
   const { login, id } = stage.user(said.who);
-  const targetId = (isRepository ? stage.repository(target) : stage.organization(target)).id;
+  const isTeam = said.option('a team') !== undefined;
+  const targetId = isTeam
+    ? stage.id('team', target.split('/')[1]!)
+    : (isRepository ? stage.repository(target) : stage.organization(target)).id;
   return {
     ...{ 'vcs.provider.name': 'github' as const, 'tripline.provider.instance': 'github.com' },
-    'tripline.grant.kind': (isRepository ? 'collaborator' : 'org-member') as 'collaborator',
+    'tripline.grant.kind': (isTeam ? 'team-member' : isRepository ? 'collaborator' : 'org-member') as 'collaborator',
     ...{ 'tripline.grant.grantee': login, 'tripline.grant.grantee_id': String(id) },
     ...{ 'tripline.grant.target': target, 'tripline.grant.target_id': String(targetId) },
   };
