@@ -42,6 +42,32 @@ CREATE TABLE access_ends (
   CONSTRAINT access_ends_pkey PRIMARY KEY (key)
 );
 
+CREATE TABLE access_extension_answers (
+  extension text NOT NULL,
+  state text NOT NULL,
+  approved_by jsonb,
+  why text,
+  at timestamp with time zone NOT NULL,
+  CONSTRAINT access_extension_answers_state_check CHECK ((state = ANY (ARRAY['asked'::text, 'given'::text, 'denied'::text, 'expired'::text]))),
+  CONSTRAINT access_extension_answers_why_check CHECK ((why <> ''::text)),
+  CONSTRAINT access_extension_answers_extension_fkey FOREIGN KEY (extension) REFERENCES access_extensions(id),
+  CONSTRAINT access_extension_answers_pkey PRIMARY KEY (extension)
+);
+
+CREATE TABLE access_extensions (
+  id text NOT NULL,
+  request text NOT NULL,
+  for_ms integer NOT NULL,
+  reason text NOT NULL,
+  asked_by jsonb NOT NULL,
+  asked_at timestamp with time zone NOT NULL,
+  CONSTRAINT access_extensions_for_ms_check CHECK ((for_ms > 0)),
+  CONSTRAINT access_extensions_id_check CHECK ((id <> ''::text)),
+  CONSTRAINT access_extensions_reason_check CHECK ((reason <> ''::text)),
+  CONSTRAINT access_extensions_request_fkey FOREIGN KEY (request) REFERENCES access_requests(id),
+  CONSTRAINT access_extensions_pkey PRIMARY KEY (id)
+);
+
 CREATE TABLE access_gates (
   id text NOT NULL,
   workspace text NOT NULL,
@@ -244,10 +270,12 @@ CREATE TABLE access_requests (
   reason text NOT NULL,
   asked_by jsonb NOT NULL,
   asked_at timestamp with time zone NOT NULL,
+  kind text NOT NULL DEFAULT 'collaborator'::text,
   CONSTRAINT access_requests_for_ms_check CHECK ((for_ms > 0)),
   CONSTRAINT access_requests_grantee_check CHECK ((grantee <> ''::text)),
   CONSTRAINT access_requests_id_check CHECK ((id <> ''::text)),
-  CONSTRAINT access_requests_permission_check CHECK ((permission = ANY (ARRAY['read'::text, 'triage'::text, 'write'::text, 'maintain'::text, 'admin'::text]))),
+  CONSTRAINT access_requests_kind_check CHECK ((kind = ANY (ARRAY['collaborator'::text, 'team-member'::text, 'org-role'::text]))),
+  CONSTRAINT access_requests_permission_check CHECK ((permission = ANY (ARRAY['read'::text, 'triage'::text, 'write'::text, 'maintain'::text, 'admin'::text, 'member'::text, 'maintainer'::text, 'holder'::text]))),
   CONSTRAINT access_requests_reason_check CHECK ((reason <> ''::text)),
   CONSTRAINT access_requests_repository_check CHECK ((repository <> ''::text)),
   CONSTRAINT access_requests_workspace_check CHECK ((workspace <> ''::text)),
@@ -275,12 +303,19 @@ CREATE TABLE access_rights (
   claimed_by uuid,
   claimed_until timestamp with time zone,
   last_fault text,
-  CONSTRAINT access_rights_ending_why_check CHECK ((ending_why = ANY (ARRAY['longest'::text, 'by-hand'::text, 'not-given'::text]))),
-  CONSTRAINT access_rights_former_check CHECK ((former = ANY (ARRAY['none'::text, 'read'::text, 'triage'::text, 'write'::text, 'maintain'::text, 'admin'::text]))),
+  kind text NOT NULL DEFAULT 'collaborator'::text,
+  owner_id text,
+  ending_at timestamp with time zone,
+  outlived_at timestamp with time zone,
+  reminded_at timestamp with time zone,
+  CONSTRAINT access_rights_ending_why_check CHECK ((ending_why = ANY (ARRAY['longest'::text, 'by-hand'::text, 'not-given'::text, 'incident'::text, 'policy'::text]))),
+  CONSTRAINT access_rights_former_check CHECK ((former <> ''::text)),
   CONSTRAINT access_rights_grantee_check CHECK ((grantee <> ''::text)),
   CONSTRAINT access_rights_grantee_id_check CHECK ((grantee_id <> ''::text)),
+  CONSTRAINT access_rights_kind_check CHECK ((kind = ANY (ARRAY['collaborator'::text, 'team-member'::text, 'org-role'::text]))),
   CONSTRAINT access_rights_last_fault_check CHECK ((last_fault <> ''::text)),
   CONSTRAINT access_rights_owner_check CHECK ((owner <> ''::text)),
+  CONSTRAINT access_rights_owner_id_check CHECK ((owner_id <> ''::text)),
   CONSTRAINT access_rights_policy_check CHECK ((policy <> ''::text)),
   CONSTRAINT access_rights_repository_check CHECK ((repository <> ''::text)),
   CONSTRAINT access_rights_repository_id_check CHECK ((repository_id <> ''::text)),
@@ -1101,6 +1136,7 @@ CREATE INDEX access_credentials_alive ON public.access_credentials USING btree (
 CREATE INDEX access_credentials_by_hash ON public.access_credentials USING btree (token_hash);
 CREATE INDEX access_credentials_not_minted ON public.access_credentials USING btree (grant_id) WHERE ((minted_at IS NULL) AND (last_fault IS NOT NULL));
 CREATE INDEX access_ends_by_age ON public.access_ends USING btree (heard_at);
+CREATE INDEX access_extensions_request ON public.access_extensions USING btree (request);
 CREATE INDEX access_gates_by_age ON public.access_gates USING btree (heard_at);
 CREATE UNIQUE INDEX access_gates_by_deployment ON public.access_gates USING btree (instance, repository_id, deployment_id) WHERE (deployment_id IS NOT NULL);
 CREATE INDEX access_gates_by_run ON public.access_gates USING btree (instance, repository_id, run_id);
@@ -1113,7 +1149,7 @@ CREATE INDEX access_grants_standing ON public.access_grants USING btree (longest
 CREATE UNIQUE INDEX access_links_by_account ON public.access_links USING btree (instance, account_id) WHERE ((confirmed_at IS NOT NULL) AND (ended_at IS NULL));
 CREATE UNIQUE INDEX access_links_by_subject ON public.access_links USING btree (issuer, subject) WHERE ((confirmed_at IS NOT NULL) AND (ended_at IS NULL));
 CREATE INDEX access_passkeys_by_account ON public.access_passkeys USING btree (instance, account_id);
-CREATE UNIQUE INDEX access_rights_one_standing ON public.access_rights USING btree (repository_id, grantee_id) WHERE (state = ANY (ARRAY['giving'::text, 'given'::text, 'ending'::text]));
+CREATE UNIQUE INDEX access_rights_one_standing ON public.access_rights USING btree (kind, repository_id, grantee_id) WHERE (state = ANY (ARRAY['giving'::text, 'given'::text, 'ending'::text]));
 CREATE INDEX access_rights_open ON public.access_rights USING btree (due_at) WHERE (state <> ALL (ARRAY['ended'::text, 'denied'::text, 'expired'::text]));
 CREATE INDEX access_spent_by_expiry ON public.access_spent USING btree (expires_at);
 CREATE INDEX access_step_ups_by_age ON public.access_step_ups USING btree (asked_at);

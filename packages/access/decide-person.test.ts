@@ -4,11 +4,12 @@ import { decidePerson, type PersonAsks } from './decide-person.ts';
 import { diff } from './diff.ts';
 import { lint } from './lint.ts';
 import { readLock } from './lock.ts';
-import { readPolicies, rights } from './policy.ts';
+import { permissionsOf, rightKinds } from './people-rights.ts';
+import { readPolicies, rights, teamRoles } from './policy.ts';
 import { whoGets } from './who-gets.ts';
 
 const lock = readLock(
-  "github: { acme/api: { id: '74', owner: '65' }, acme/web: { id: '75', owner: '65' } }\npeople: { ada: { id: '11' }, grace: { id: '12' }, linus: { id: '13' } }",
+  "github: { acme/api: { id: '74', owner: '65' }, acme/web: { id: '75', owner: '65' } }\nteams: { acme/sre: { id: '9', owner: '65' }, acme/web: { id: '8', owner: '65' } }\nroles: { acme/reader: { id: '8136', owner: '65' }, acme/web: { id: '8137', owner: '65' } }\npeople: { ada: { id: '11' }, grace: { id: '12' }, linus: { id: '13' } }",
 );
 const versionOf = (people: string) => ({
   file: readPolicies(`audience: https://access.acme.example\ntiers: {}\npolicies: {}\npeople: ${people}`),
@@ -16,11 +17,14 @@ const versionOf = (people: string) => ({
 });
 const fixing =
   '{ fixing: { who: [ada, grace], repositories: [acme/api], permission: maintain, for: 60m, approvedBy: [grace, linus] } }';
-const asks: PersonAsks = { grantee: 'Ada', repository: 'Acme/API', permission: 'write', forMs: 3_600_000 };
+const asks: PersonAsks = {
+  ...{ grantee: 'Ada', kind: 'collaborator', target: 'Acme/API', permission: 'write', forMs: 3_600_000 },
+};
 
 test('a right is somebody’s to ask for by ids, and another’s to approve', () => {
   expect(decidePerson(asks, versionOf(fixing))).toEqual({
-    ...{ policy: 'fixing', grantee: { id: '11', name: 'ada' }, repository: { id: '74', name: 'acme/api' } },
+    ...{ policy: 'fixing', grantee: { id: '11', name: 'ada' } },
+    target: { id: '74', name: 'acme/api', ownerId: '65' },
     approvers: [
       { id: '12', name: 'grace' },
       { id: '13', name: 'linus' },
@@ -36,7 +40,7 @@ test('a denial names everything that speaks against it', () => {
   expect(decidePerson(asks, versionOf('{}'))).toEqual({ why: [expect.stringContaining('no `people`')] });
   expect(
     decidePerson(
-      { grantee: 'linus', repository: 'acme/web', permission: 'admin', forMs: 7_200_000 },
+      { grantee: 'linus', kind: 'collaborator', target: 'acme/web', permission: 'admin', forMs: 7_200_000 },
       versionOf(fixing),
     ),
   ).toEqual({
@@ -49,6 +53,32 @@ test('a denial names everything that speaks against it', () => {
   expect(lint(alone.file, lock).map(({ what }) => what)).toEqual([
     'approvedBy: nobody but themselves may approve what ada asks',
   ]);
+});
+
+test('a team or a role is asked for as a repository is', () => {
+  const teams =
+    '{ on-call: { who: [ada], teams: [acme/sre], for: 8h, approvedBy: [grace] }, audit: { who: [ada], roles: [acme/reader], for: 60m, approvedBy: [grace] } }';
+  const version = versionOf(teams);
+  expect(lint(version.file, lock)).toEqual([]);
+  const inTeam: PersonAsks = {
+    ...{ grantee: 'ada', kind: 'team-member', target: 'acme/sre', permission: 'member', forMs: 3_600_000 },
+  };
+  expect(decidePerson(inTeam, version)).toMatchObject({
+    ...{ policy: 'on-call', target: { id: '9', name: 'acme/sre', ownerId: '65' } },
+  });
+  expect(decidePerson({ ...inTeam, permission: 'maintainer' }, version)).toEqual({
+    why: ['people.on-call: maintainer is more than member', 'people.audit: acme/sre is none of its teams'],
+  });
+  // A repository of the team's name is no team.
+  expect(decidePerson({ ...inTeam, kind: 'collaborator', permission: 'read' }, version)).toHaveProperty('why');
+  expect(whoGets(version.file, 'acme/reader')[0]).toMatchObject({ gives: 'role acme/reader for 60 min' });
+  expect(lint(version.file, readLock("people: { ada: { id: '11' }, grace: { id: '12' } }"))).toHaveLength(2);
+  for (const wrong of [
+    'teams: [acme/sre], roles: [acme/reader]',
+    'permission: read',
+    'teams: [acme/sre], permission: read',
+  ])
+    expect(() => versionOf(`{ one: { who: [ada], ${wrong}, for: 8h, approvedBy: [grace] } }`)).toThrow('say');
 });
 
 test('only reading goes without anybody’s word', () => {
@@ -79,15 +109,22 @@ test('who says what people may ask for', () => {
 test('property: where diff says neither wider nor other, whoever gets it now got it before, by the same people’s word', () => {
   const people = ['ada', 'grace', 'linus'];
   const some = fc.uniqueArray(fc.constantFrom(...people), { minLength: 1 });
-  const right = fc.record({
-    who: some,
-    repositories: fc.uniqueArray(fc.constantFrom('acme/api', 'acme/web'), { minLength: 1 }),
-    permission: fc.constantFrom(...rights),
-    for: fc.constantFrom('30m', '60m'),
-    approvedBy: fc.oneof(some, fc.constant([])),
-    phishingResistant: fc.boolean(),
-    fast: fc.constantFrom(undefined, true as const),
-  });
+  const both = (...names: string[]) => fc.uniqueArray(fc.constantFrom(...names), { minLength: 1 });
+  const on = fc.oneof(
+    fc.record({ repositories: both('acme/api', 'acme/web'), permission: fc.constantFrom(...rights) }),
+    fc.record({ teams: both('acme/sre', 'acme/web'), as: fc.constantFrom(undefined, ...teamRoles) }),
+    fc.record({ roles: both('acme/reader', 'acme/web') }),
+  );
+  const right = fc
+    .record({
+      on,
+      who: some,
+      for: fc.constantFrom('30m', '60m'),
+      approvedBy: fc.oneof(some, fc.constant([])),
+      phishingResistant: fc.boolean(),
+      fast: fc.constantFrom(undefined, true as const),
+    })
+    .map(({ on: what, ...rest }) => ({ ...what, ...rest }));
   fc.assert(
     fc.property(right, right, (before, after) => {
       const [from, to] = [before, after].map((one) => versionOf(JSON.stringify({ one }))) as [
@@ -96,10 +133,12 @@ test('property: where diff says neither wider nor other, whoever gets it now got
       ];
       if (diff(from, to).some(({ is }) => is !== 'narrower')) return;
       for (const grantee of people)
-        for (const repository of ['acme/api', 'acme/web'])
-          for (const permission of rights)
+        for (const kind of rightKinds)
+          for (const [target, permission] of ['acme/api', 'acme/web', 'acme/sre', 'acme/reader'].flatMap((name) =>
+            permissionsOf(kind).map((one) => [name, one] as const),
+          ))
             for (const forMs of [1_800_000, 3_600_000]) {
-              const asked = { grantee, repository, permission, forMs };
+              const asked = { grantee, kind, target, permission, forMs };
               const now = decidePerson(asked, to);
               if ('why' in now) continue;
               const then = decidePerson(asked, from);

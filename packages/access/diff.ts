@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto';
 import { severities } from '@tripline/contracts/finding';
 import type { NamedFiles } from './files.ts';
 import type { LockFile } from './lock.ts';
-import { type GithubWho, type Give, type PeoplePolicy, type Policy, type PolicyFile, rights } from './policy.ts';
+import { nameRight, permissionsOf, pinOf, reachOf } from './people-rights.ts';
+import type { GithubWho, Give, PeoplePolicy, Policy, PolicyFile } from './policy.ts';
 import { describeSts } from './sts.ts';
 import { contains, describeSet, isIn, type TextSet } from './text-set.ts';
 
@@ -66,8 +67,7 @@ function peopleDiffer(from: Version, to: Version): Difference[] {
         ? [{ is: before === undefined ? 'wider' : 'narrower', field: 'policy', from: said(before), to: said(after) }]
         : [
             ...bySet('who', accountsOf(before.who, from), accountsOf(after.who, to)),
-            ...bySet('repositories', pinnedOf(before, from), pinnedOf(after, to)),
-            ...byOrder('permission', rights, before.permission, after.permission),
+            ...reachDiffers(before, after, from, to),
             ...byNumber('for', before.for, after.for),
             ...bySet('approvedBy', accountsOf(before.approvedBy, from), accountsOf(after.approvedBy, to)),
             ...byOrder(
@@ -82,13 +82,26 @@ function peopleDiffer(from: Version, to: Version): Difference[] {
   });
 }
 
-export const describeRight = ({ repositories, permission, for: ms }: PeoplePolicy): string =>
-  `${permission} on ${repositories.join(', ')} for ${minutes(ms)}`;
+/** What they may have; of another kind of thing it is neither more nor less. */
+function reachDiffers(before: PeoplePolicy, after: PeoplePolicy, from: Version, to: Version): Found[] {
+  const [was, is] = [reachOf(before), reachOf(after)];
+  if (was.kind !== is.kind) return changedText('gives', describeRight(before), describeRight(after));
+  const field = { collaborator: 'repositories', 'team-member': 'teams', 'org-role': 'roles' }[is.kind];
+  return [
+    ...bySet(field, pinnedOf(was, from), pinnedOf(is, to)),
+    ...byOrder(is.kind === 'team-member' ? 'as' : 'permission', permissionsOf(is.kind), was.most, is.most),
+  ];
+}
+
+export function describeRight(right: PeoplePolicy): string {
+  const { kind, names, most } = reachOf(right);
+  return `${nameRight(kind, most, names.join(', '))} for ${minutes(right.for)}`;
+}
 /** By id alone: another login of the same account is nobody else. */
 const accountsOf = (logins: readonly string[], { lock }: Version): TextSet =>
   logins.map((login) => lock.people[login]?.id ?? `${login} (not pinned)`);
-const pinnedOf = ({ repositories }: PeoplePolicy, { lock }: Version): TextSet =>
-  repositories.map((name) => lock.github[name]?.id ?? `${name} (not pinned)`);
+const pinnedOf = ({ kind, names }: ReturnType<typeof reachOf>, { lock }: Version): TextSet =>
+  names.map((name) => pinOf(lock, kind, name)?.id ?? `${name} (not pinned)`);
 
 function differencesOf(before: Policy, after: Policy, from: Version, to: Version): Found[] {
   return [

@@ -2,6 +2,7 @@ import { outsiderEvents } from '@tripline/identity/github/outsider-events';
 import { isMergeRequestSource } from '@tripline/identity/gitlab/merge-requests';
 import { faultsOfFiles, filesThatNarrowNothing, type NamedFiles } from './files.ts';
 import type { LockFile } from './lock.ts';
+import { pinOf, reachOf } from './people-rights.ts';
 import type { Give, PeoplePolicy, Policy, PolicyFile } from './policy.ts';
 import { runCases } from './run-cases.ts';
 import { faultsOfSts } from './sts.ts';
@@ -178,7 +179,8 @@ function faultsOfGive(give: Give, maxMs: number): Problem[] {
 }
 
 function faultsOfRight(right: PeoplePolicy, lock: LockFile): Problem[] {
-  const { who, repositories, permission, approvedBy, fast } = right;
+  const { who, permission, approvedBy, fast } = right;
+  const { kind, names } = reachOf(right);
   const ids = new Set(approvedBy.map((name) => lock.people[name]?.id));
   const alone = who.filter((name) => ids.size === 0 || (ids.size === 1 && ids.has(lock.people[name]?.id)));
   return [
@@ -191,7 +193,7 @@ function faultsOfRight(right: PeoplePolicy, lock: LockFile): Problem[] {
           ),
         ]
       : []),
-    ...repositories.flatMap((name) => isPinned(name, lock.github[name])),
+    ...names.flatMap((name) => isPinned(name, pinOf(lock, kind, name))),
     ...[...new Set([...who, ...approvedBy])].flatMap((name) => isPinned(name, lock.people[name])),
   ];
 }

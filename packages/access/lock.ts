@@ -13,11 +13,15 @@ const lockFile = z.strictObject({
   gitlab: z.record(z.string(), z.strictObject({ id, owner: id })).default({}),
   /** Pipelines, `organisation/pipeline`. */
   buildkite: z.record(z.string(), z.strictObject({ id, owner: id })).default({}),
+  /** Teams of GitHub's, `organisation/team`, by the slug in their address. `owner`: the id of the organisation. */
+  teams: z.record(z.string(), z.strictObject({ id, owner: id })).default({}),
+  /** Roles of organisations, `organisation/role`. */
+  roles: z.record(z.string(), z.strictObject({ id, owner: id })).default({}),
   /** People of GitHub's by login. */
   people: z.record(z.string(), z.strictObject({ id })).default({}),
 });
 export type LockFile = z.output<typeof lockFile>;
-export const emptyLock: LockFile = { github: {}, gitlab: {}, buildkite: {}, people: {} };
+export const emptyLock: LockFile = { github: {}, gitlab: {}, buildkite: {}, teams: {}, roles: {}, people: {} };
 
 /**
  * Reads a lock file.

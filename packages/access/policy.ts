@@ -9,6 +9,8 @@ import { readYaml } from './yaml.ts';
  */
 
 export const rights = ['read', 'triage', 'write', 'maintain', 'admin'] as const;
+/** What somebody may be in a team: a maintainer manages its members. */
+export const teamRoles = ['member', 'maintainer'] as const;
 const unitsMs = { s: 1000, m: 60_000, h: 3_600_000 } as const;
 /** A span, `30m`, in ms. */
 const span = z
@@ -20,6 +22,8 @@ const name = z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/, 'small letters, digit
 const slug = z.string().regex(/^[\w-]{1,100}$/, 'say it as it stands in its address');
 const repository = z.string().regex(/^[\w.-]{1,100}\/[\w.-]{1,100}$/, 'say it as owner/name');
 const login = z.string().regex(/^[\w-]{1,100}$/, 'say the login of a person');
+const ofOrganization = (what: string) =>
+  z.string().regex(/^[\w-]{1,100}\/[\w.-]{1,100}$/, `say it as organisation/${what}`);
 const path = z.string().regex(/^[\w.-]{1,255}(?:\/[\w.-]{1,255}){1,20}$/, 'say its whole path, as group/project');
 const words = z
   .array(z.string().regex(/^[a-z][a-z_]{0,49}$/, 'one word of the provider’s, such as push'))
@@ -206,21 +210,37 @@ const policy = z.strictObject({
   tests: z.array(testCase).max(200).default([]),
 });
 /** A right of people's, for minutes. */
-const right = z.strictObject({
-  /** Who may ask for it, and have it. Pinned in the lock file. */
-  who: z.array(login).min(1).max(200),
-  repositories: z.array(repository).min(1).max(50),
-  /** At most this, as a collaborator. */
-  permission: z.enum(rights),
-  /** How long at most. */
-  for: span,
-  /** Who may approve, beside whoever asks. Pinned in the lock file. */
-  approvedBy: z.array(login).max(50).default([]),
-  /** Of the second factor by which somebody approves. */
-  phishingResistant: z.boolean().default(true),
-  /** Reading is given without anybody’s word. */
-  fast: z.literal(true).optional(),
-});
+const right = z
+  .strictObject({
+    /** Who may ask for it, and have it. Pinned in the lock file. */
+    who: z.array(login).min(1).max(200),
+    /** On each of these, as a collaborator. */
+    repositories: z.array(repository).min(1).max(50).optional(),
+    /** At most this, on the repositories. */
+    permission: z.enum(rights).optional(),
+    /** To be a member of each of these, `organisation/team`. */
+    teams: z.array(ofOrganization('team')).min(1).max(50).optional(),
+    /** As which, at most; a member unless it says otherwise. */
+    as: z.enum(teamRoles).optional(),
+    /** To have each of these roles of an organisation, `organisation/role`. */
+    roles: z.array(ofOrganization('role')).min(1).max(50).optional(),
+    /** How long at most. */
+    for: span,
+    /** Who may approve, beside whoever asks. Pinned in the lock file. */
+    approvedBy: z.array(login).max(50).default([]),
+    /** Of the second factor by which somebody approves. */
+    phishingResistant: z.boolean().default(true),
+    /** Reading is given without anybody’s word. */
+    fast: z.literal(true).optional(),
+  })
+  .superRefine(({ repositories, permission, teams, as, roles }, context) => {
+    const fault = (path: string, message: string) => context.addIssue({ code: 'custom', path: [path], message });
+    if ([repositories, teams, roles].filter((one) => one !== undefined).length !== 1)
+      fault('repositories', 'say one of repositories, teams and roles');
+    if ((repositories === undefined) !== (permission === undefined))
+      fault('permission', 'say which permission on which repositories');
+    if (as !== undefined && teams === undefined) fault('as', 'say of which teams');
+  });
 const policyFile = z.strictObject({
   /** What jobs must ask for their token to be for: the broker's own address. */
   audience: z.url({ protocol: /^https$/, error: 'say the broker’s own address, https://…' }),

@@ -212,7 +212,7 @@ export const brokerSettings = z.strictObject({
     .refine(saysOneKey, oneKey)
     .optional()
     .describe(
-      'GitHub App that gives people rights on repositories for minutes (Administration: write), another one than those of jobs; name it in `accessApps` of the rule `privilege-grant-outside-job`. Absent: people get nothing.',
+      'GitHub App that gives people rights for minutes (Administration: write, Members: read; Members: write for teams and roles), another one than those of jobs; name it in `accessApps` of the rule `privilege-grant-outside-job`. Absent: people get nothing.',
     ),
   eventKeys: z
     .array(secret)

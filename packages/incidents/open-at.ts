@@ -15,13 +15,14 @@ export const byAnybody: readonly string[] = [
 /**
  * Incidents of a workspace that are open, or were at a time, and name one of these things, by a finding that stood: by its key where both
  * have one, else by its name. A finding of `byAnybody` counts where it names the run, and nowhere else. `severity`: that of the
- * findings that count, as they are now.
+ * findings that count, as they are now. `butFor`: rules whose findings do not count here.
  */
 export async function readOpenAt(
   { pool }: Pick<Db, 'pool'>,
   workspace: string,
   things: readonly Entity[],
   at?: Date,
+  { butFor = [] }: { butFor?: readonly string[] } = {},
 ): Promise<{ id: string; severity: Severity }[]> {
   const { rows } = await pool.query<{ id: string; severity: Severity }>({
     // A job waits for it, and planning it takes ten times as long as doing it.
@@ -42,6 +43,7 @@ export async function readOpenAt(
           JOIN things t ON t.kind = e.kind
             AND CASE WHEN e.key IS NULL OR t.key IS NULL THEN e.id = t.entity ELSE e.key = t.key END) AS names
        FROM open o JOIN findings f ON f.incident = o.id AND (f.withdrawn_at IS NULL OR f.withdrawn_at > $2)
+         AND NOT f.rule = ANY ($8::text[])
      ),
      counted AS (
        SELECT *, cardinality(names) > 0 AS matches FROM standing WHERE NOT anybodys OR 'run' = ANY (names)
@@ -50,7 +52,7 @@ export async function readOpenAt(
      GROUP BY id, opened_at HAVING bool_or(matches) ORDER BY opened_at, id`,
     values: [
       ...[workspace, at ?? null, things.map(({ kind }) => kind), things.map(({ id }) => id)],
-      ...[things.map(({ key }) => key ?? null), byAnybody, severities],
+      ...[things.map(({ key }) => key ?? null), byAnybody, severities, butFor],
     ],
   });
   return rows;

@@ -20,11 +20,36 @@ export const requestedEvent = (of: Of, shown: ShownRequest, atMs: number): Tripl
     'tripline.access.reason': clip(shown.request.reason, 2000),
   });
 
+/** Of an extension what happens is told for each. */
+const said = (what: string, extension: string | undefined) =>
+  extension === undefined ? what : `extension:${extension}:${what}`;
+
 /** By policy, not by a person: their answers are told when they are taken. */
-export const deniedEvent = (of: Of, why: string, atMs: number): TriplineEvent =>
-  brokerEvent('dev.cdeventsx.tripline-access.approved', named(of, 'denied', atMs), {
+export const deniedEvent = (of: Of, why: string, atMs: number, extension?: string): TriplineEvent =>
+  brokerEvent('dev.cdeventsx.tripline-access.approved', named(of, said('denied', extension), atMs), {
     ...{ 'vcs.provider.name': 'github', 'tripline.access.grant': of.id, 'tripline.access.decision': 'denied' },
     'tripline.access.reason': clip(why, 2000),
+  });
+
+/** The same right, until later. */
+export const extendedEvent = (
+  request: Pick<OpenRequest, 'id' | 'workspace' | 'asked'>,
+  right: Right,
+  { instance, atMs }: At,
+  extension: string,
+): TriplineEvent => {
+  const { id: _, ...event } = grantedEvent(request, right, { instance, atMs });
+  return { ...event, id: named(request, said('granted', extension), atMs).id };
+};
+
+export const outlivedEvent = (
+  request: Pick<OpenRequest, 'id' | 'workspace' | 'asked'>,
+  right: Right,
+  { instance, atMs, why }: At & { why: RightEnd },
+): TriplineEvent =>
+  brokerEvent('dev.cdeventsx.tripline-access.outlived', named(request, 'outlived', atMs), {
+    ...rightAttributes({ ...right, instance, permission: request.asked.permission }),
+    ...{ 'tripline.access.grant': request.id, 'tripline.access.policy': right.policy, 'tripline.access.end': why },
   });
 
 /** Told before it is given: what GitHub then tells of it is excused by this, and no more. */
@@ -38,6 +63,7 @@ export const grantedEvent = (
     'tripline.access.grant': request.id,
     'tripline.access.policy': right.policy,
     'tripline.access.reason': clip(request.asked.reason, 2000),
+    ...(right.former === 'none' ? {} : { 'tripline.grant.permission_before': clip(right.former, 200) }),
     'tripline.grant.expires_at': new Date(right.untilMs).toISOString(),
     ...(right.approvedBy && { 'user.id': right.approvedBy.account.id, 'user.name': right.approvedBy.account.name }),
   });

@@ -2,12 +2,13 @@ import type { Config } from '@tripline/config/config';
 import type { Db } from '@tripline/db/database';
 import { isRemediationStopped } from '@tripline/incidents/kill-switch';
 import { openAppKey } from '@tripline/integrations/github/app-key';
-import { createCollaborators } from '@tripline/integrations/github/collaborators';
 import { instanceOf } from '@tripline/integrations/github/instance';
+import { createRights } from '@tripline/integrations/github/people/rights';
 import type { Clock } from '@tripline/runtime/clock';
 import type { Logger } from '@tripline/runtime/logger';
 import { appendEvents, type EventParts } from './append-events.ts';
 import type { CurrentPolicies } from './local-policies.ts';
+import { startEndingRights } from './request-ends.ts';
 import { startRequests } from './requests.ts';
 import { countStanding } from './store/requests.ts';
 
@@ -22,20 +23,27 @@ export async function startRequesting(
     const standing = await countStanding(db);
     if (standing > 0)
       logger.error(
-        { rights: standing },
+        { standing },
         'people have rights that nothing takes back: put broker.peopleApp back until they have ended',
       );
     return undefined;
   }
   const onLeftAlive = (reason: string) =>
     logger.error({ reason }, 'revoking a token for rights of people failed; it expires within an hour');
-  return startRequests({
+  const requests = startRequests({
     ...{ db, clock, logger, policies, instance: instanceOf(github.apiUrl) },
-    collaborators: createCollaborators(
+    rights: createRights(
       { apiUrl: github.apiUrl, id: broker.peopleApp.id, ...openAppKey(broker.peopleApp, { clock }).key },
       { nowMs: clock.nowMs, onLeftAlive },
     ),
     isStopped: () => isRemediationStopped(db),
     append: (events) => appendEvents(parts, events),
   });
+  const ends = startEndingRights({ db, clock, logger });
+  return {
+    async close() {
+      await ends.close();
+      await requests.close();
+    },
+  };
 }

@@ -70,15 +70,18 @@ function eventOfRequestAnswer(
 /** Which right it is, of whom, on what: as the grant's own events name it. */
 export function rightAttributes({
   instance,
-  repository,
+  kind,
+  target,
   permission,
   grantee,
-}: Pick<ShownRequest, 'instance' | 'repository' | 'permission' | 'grantee'>): Attributes {
+}: Pick<ShownRequest, 'instance' | 'kind' | 'target' | 'permission' | 'grantee'>): Attributes {
   return {
-    ...{ 'vcs.provider.name': 'github', 'tripline.provider.instance': instance, 'tripline.grant.kind': 'collaborator' },
+    ...{ 'vcs.provider.name': 'github', 'tripline.provider.instance': instance, 'tripline.grant.kind': kind },
     ...{ 'tripline.grant.grantee': clip(grantee.name, 256), 'tripline.grant.grantee_id': grantee.id },
-    ...{ 'tripline.grant.target': clip(repository.name, 512), 'tripline.grant.target_id': repository.id },
-    ...{ 'vcs.repository.id': repository.id, 'vcs.repository.name': clip(repository.name, 512) },
+    ...{ 'tripline.grant.target': clip(target.name, 512), 'tripline.grant.target_id': target.id },
+    ...(kind !== 'collaborator'
+      ? {}
+      : { 'vcs.repository.id': target.id, 'vcs.repository.name': clip(target.name, 512) }),
     'tripline.grant.permission': permission,
   };
 }

@@ -9,7 +9,6 @@ import {
   InteractionError,
   parseInteraction,
   reasonForm,
-  verifySlackSignature,
 } from '@tripline/integrations/slack/interaction';
 import { renderAnswer, renderReasonForm } from '@tripline/integrations/slack/message';
 import type { Clock } from '@tripline/runtime/clock';
@@ -17,10 +16,9 @@ import { errorBody } from '@tripline/runtime/http';
 import type { Logger } from '@tripline/runtime/logger';
 import type { FastifyInstance } from 'fastify';
 import { createRateLimiter } from './rate-limiter.ts';
+import { checkOrigin, inTime, linked, SlackRefusedError, signedBody } from './slack-requests.ts';
 import { readSlackChannel } from './store/messages.ts';
 
-/** Slack shows the person an error when it has no answer after 3 s. */
-const answerWithinMs = 2500;
 const shortestReason = 3;
 const bodyLimitBytes = 256 * 1024;
 
@@ -31,20 +29,6 @@ export type InteractionParts = {
   /** Absent: Slack is not configured. */
   slack: (NonNullable<Config['slack']> & { answers: SlackAnswers }) | undefined;
 };
-
-/**
- * The person who pressed is not allowed to: `reason` and message answer the request; `said`, where there is one, is
- * shown to the person.
- */
-class InteractionRefusedError extends Error {
-  readonly reason: string;
-  readonly said: string | undefined;
-  constructor(reason: string, message: string, said?: string) {
-    super(message);
-    this.reason = reason;
-    this.said = said;
-  }
-}
 
 /**
  * `POST /slack/interactions`: somebody pressed a button or filled in a form. Verify → parse → check origin and person →
@@ -76,21 +60,11 @@ export function addInteractions(app: FastifyInstance, parts: InteractionParts): 
       done(null, body),
     );
     scope.post('/slack/interactions', { bodyLimit: bodyLimitBytes }, async (request, reply) => {
-      if (slack === undefined)
-        return reply.code(404).send(errorBody('not-configured', 'Slack is not configured: set slack.signingSecret'));
-      const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
-      const header = (name: string) => [request.headers[name]].flat()[0];
-      const signed = verifySlackSignature({
-        signingSecret: slack.signingSecret,
-        body,
-        timestamp: header('x-slack-request-timestamp'),
-        signature: header('x-slack-signature'),
-        nowMs: clock.nowMs(),
-      });
-      if (!signed)
-        return reply
-          .code(401)
-          .send(errorBody('bad-signature', 'Slack did not sign this with slack.signingSecret in the last 5 minutes'));
+      const signed = signedBody(request, slack, clock.nowMs());
+      if ('status' in signed || slack === undefined) {
+        const { status, answer } = signed as Extract<typeof signed, { status: number }>;
+        return reply.code(status).send(answer);
+      }
       let interaction: Interaction | undefined;
       const sayTo = (to: Interaction, said: string) =>
         inBackground(
@@ -98,7 +72,7 @@ export function addInteractions(app: FastifyInstance, parts: InteractionParts): 
           'the answer to a button press',
         );
       try {
-        interaction = parseInteraction(body);
+        interaction = parseInteraction(signed.body);
         const pressed = interaction;
         const actor = await inTime(whoMay(db, slack, pressed));
         const log = { incident: pressed.incident, verb: pressed.verb, user: pressed.user.id, login: actor.name };
@@ -114,7 +88,7 @@ export function addInteractions(app: FastifyInstance, parts: InteractionParts): 
         return reply.code(200).send({});
       } catch (error) {
         if (error instanceof InteractionError) return reply.code(400).send(errorBody('bad-interaction', error.message));
-        if (error instanceof InteractionRefusedError) {
+        if (error instanceof SlackRefusedError) {
           logger.warn(
             { reason: error.reason, user: interaction?.user.id },
             `Slack interaction refused: ${error.message}`,
@@ -140,26 +114,17 @@ export function addInteractions(app: FastifyInstance, parts: InteractionParts): 
 
 /**
  * The person behind a press, as `slack.people` knows them.
- * @throws {InteractionRefusedError} it came from another workspace, app or channel, or the person is not linked.
+ * @throws {SlackRefusedError} it came from another workspace, app or channel, or the person is not linked.
  */
 async function whoMay(db: Db, slack: NonNullable<Config['slack']>, press: Interaction): Promise<Actor> {
-  if (press.team !== slack.teamId)
-    throw new InteractionRefusedError('wrong-workspace', 'it came from another Slack workspace than slack.teamId');
-  if (press.app !== slack.appId)
-    throw new InteractionRefusedError('wrong-app', 'it came from another Slack app than slack.appId');
+  checkOrigin(press, slack);
   const known = await readSlackChannel(db, press.incident);
   if (press.channel !== slack.channel && press.channel !== known)
-    throw new InteractionRefusedError(
+    throw new SlackRefusedError(
       'wrong-channel',
       'it came from a channel in which Tripline did not report that incident',
     );
-  const login = Object.hasOwn(slack.people, press.user.id) ? slack.people[press.user.id] : undefined;
-  if (login !== undefined) {
-    return { via: 'slack', id: press.user.id, name: login, proof: `slack-user:${press.user.id} linked to ${login}` };
-  }
-  const how = `add "${press.user.id}: your-login" under slack.people in tripline.yaml`;
-  const said = `Nothing was done: Tripline does not know who you are. Whoever runs it can link you: ${how}.`;
-  throw new InteractionRefusedError('not-linked', 'slack.people does not name the person who pressed', said);
+  return linked(press.user, slack);
 }
 
 /** A sentence for the person who pressed. `stays`: the form stays open, and shows it beneath its field. */
@@ -194,18 +159,4 @@ function resolvedSentence({ changed, incident: { id, resolved } }: Transition): 
 function since(act: { at: string; by: Actor } | null): string {
   if (act === null) return 'by somebody';
   return `by ${describeActor(act.by)} at ${act.at.slice(0, 16).replace('T', ' ')} UTC`;
-}
-
-async function inTime<T>(work: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer within ${answerWithinMs} ms`)), answerWithinMs);
-  });
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    clearTimeout(timer);
-    // A failure after the timeout has nobody left to report to.
-    work.catch(() => {});
-  }
 }

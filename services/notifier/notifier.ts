@@ -12,6 +12,7 @@ import type { Clock } from '@tripline/runtime/clock';
 import type { Logger } from '@tripline/runtime/logger';
 import type { Metrics } from '@tripline/runtime/metrics';
 import type { FastifyInstance } from 'fastify';
+import { addAccessCommands } from './access-commands.ts';
 import { tellAsked } from './ask.ts';
 import { firstMessageInMs, type OpenChannel, openChannels } from './channels.ts';
 import { coalesce } from './coalesce.ts';
@@ -46,7 +47,7 @@ export type NotifierTiming = Batching & {
 };
 
 export type Notifier = {
-  /** Mounts `POST /slack/interactions`. Before `listen`. */
+  /** Mounts `POST /slack/interactions` and `POST /slack/commands`. Before `listen`. */
   routes: (app: FastifyInstance) => void;
   /** Resolves when the database answers; rejects with the reason. */
   ready: () => Promise<void>;
@@ -115,6 +116,7 @@ export async function createNotifier(parts: NotifierParts): Promise<Notifier> {
   return {
     routes: (app) => {
       interactions = addInteractions(app, { db, logger, clock, slack });
+      addAccessCommands(app, { config, db, logger, clock });
     },
     ready: async () => {
       await checkAnswers(db);

@@ -1,5 +1,6 @@
 import type { Version } from '@tripline/access/diff';
 import type { LockFile } from '@tripline/access/lock';
+import { pinOf, reachOf } from '@tripline/access/people-rights';
 import type { Attributes } from '@tripline/contracts/attributes';
 import type { Db } from '@tripline/db/database';
 import { listReceived } from '@tripline/trail/received';
@@ -20,7 +21,7 @@ export async function pinNames(
 ): Promise<Pinned> {
   const who = Object.values(file.policies).map((policy) => policy.who);
   const ofJobs = who.flatMap((one) => ('github' in one ? [one.github.repository] : []));
-  const ofPeople = Object.values(file.people).flatMap(({ repositories }) => repositories);
+  const ofPeople = Object.values(file.people).flatMap(({ repositories = [] }) => repositories);
   const given = Object.values(file.policies).flatMap(({ give }) => give);
   const ofGiven = given.flatMap((one) => ('github' in one ? one.github.repositories : []));
   const names = [...new Set([...ofJobs, ...ofPeople, ...ofGiven])].sort();
@@ -55,11 +56,25 @@ export async function pinNames(
   });
   const projects = given.flatMap((one) => ('gitlab' in one ? [one.gitlab.project] : []));
   others.push(...projects.filter((name) => lock.gitlab[name] === undefined && !others.includes(name)));
+  const byHand = Object.values(file.people)
+    .map(reachOf)
+    .flatMap(({ kind, names: all }) =>
+      kind === 'collaborator' ? [] : all.filter((name) => pinOf(lock, kind, name) === undefined).map(whereIsId[kind]),
+    );
+  lines.push(...new Set(byHand));
   lines.push(...others.map((name) => `${name}: write its ids into the lock file by hand; no feed of its CI is read`));
   const owners = await pinOwners(db, { file, lock }, since, anew);
   lines.push(...owners.lines);
   return { text: stringify({ ...lock, github, people: owners.people }), lines, isWhole: isWhole && owners.isWhole };
 }
+
+/** What is received of teams and roles names few of them. */
+const whereIsId = {
+  'team-member': (name: string) =>
+    `${name}: write its ids into the lock file by hand, under teams: gh api orgs/${name.replace('/', '/teams/')} --jq '[.id, .organization.id]'`,
+  'org-role': (name: string) =>
+    `${name}: write its ids into the lock file by hand, under roles: gh api orgs/${name.split('/')[0]}/organization-roles names it, gh api orgs/${name.split('/')[0]} --jq .id its owner`,
+};
 
 /** The same of the people whom policies ask for a second factor, and who ask for rights. */
 async function pinOwners(db: Db, { file, lock }: Version, since: Date, anew: readonly string[]) {

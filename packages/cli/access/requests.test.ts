@@ -48,7 +48,15 @@ test('asks, lists where it is approved, and takes it back', async () => {
   const id = text.split('\n')[0]!;
   expect(await listed('--live')).toMatchObject([
     {
-      ...{ id, workspace: 'acme', repository: 'acme/api', permission: 'maintain', grantee: 'ada', forMs: 1_800_000 },
+      ...{
+        id,
+        workspace: 'acme',
+        kind: 'collaborator',
+        target: 'acme/api',
+        permission: 'maintain',
+        grantee: 'ada',
+        forMs: 1_800_000,
+      },
       ...{ reason: 'INC-12', state: 'new', approveAt: null, number: null, isUnwanted: false },
     },
   ]);
@@ -70,7 +78,7 @@ test.each([
   ['no time', asking.filter((_, at) => at !== 3 && at !== 4), 2, '--for'],
   ['no reason', asking.filter((_, at) => at !== 5 && at !== 6), 2, '--reason'],
   ['no such right', asking.with(2, 'owner'), 2, "'owner' is no right"],
-  ['no repository', asking.with(1, 'acme'), 2, 'tripline access request acme/api write'],
+  ['no repository', asking.with(1, 'acme'), 2, 'request acme/api write'],
   ['more than a day', asking.with(4, '25h'), 2, 'longer than a day'],
   ['a login that is none', asking.with(8, 'a b'), 2, 'no login'],
 ])('a request with %s is refused', async (_, args, status, said) => {

@@ -1,60 +1,46 @@
-import { randomUUID } from 'node:crypto';
-import { type RepositoryRight, rights } from '@tripline/access/policy';
+import { readAskedRight, readSpan } from '@tripline/access/ask-words';
+import { nameRight, type RightKind } from '@tripline/access/people-rights';
 import { type Config, loadConfig } from '@tripline/config/config';
+import { type AskedFor, askForRight as ask, askForMore, endRequest } from '@tripline/db/access-requests';
 import type { Db } from '@tripline/db/database';
 import { plain } from '@tripline/runtime/plain';
 import { redactText } from '@tripline/runtime/redact';
 import { createWorkspaces } from '@tripline/sources/workspace';
 import { whoRuns } from '../actor.ts';
-import { type Io, oneOf, UsageError, UserError } from '../command.ts';
+import { type Io, UsageError, UserError } from '../command.ts';
 import { moment, type Style, styled } from '../show.ts';
 import { withStore } from '../store.ts';
 
 /** Most requests that are listed, the newest first. */
 const mostListed = 100;
-const longestMs = 24 * 3_600_000;
 
 type Asked = { for?: string | undefined; reason?: string | undefined; account?: string | undefined };
 
 /** Asks for a right of a person, which a broker that runs decides on. */
 export async function askForRight(words: readonly string[], said: Asked, io: Io): Promise<number> {
-  const [repository, right, more] = words;
-  if (repository === undefined || !/^[\w.-]{1,100}\/[\w.-]{1,100}$/.test(repository) || more !== undefined)
-    throw new UsageError('say on what and which: `tripline access request acme/api write --for 60m --reason INC-12`');
-  const permission: RepositoryRight = oneOf('right', right, rights);
-  const forMs = spanOf(said.for);
+  const { kind, target, permission } = orUsage(readAskedRight(words));
+  const { ms: forMs } = orUsage(readSpan(said.for));
   const reason = said.reason?.trim();
   if (!reason) throw new UsageError('say why with --reason: whoever approves it reads that');
   const config = withPeople(io);
-  const workspace = createWorkspaces(config).of(repository.split('/')[0]!);
-  if (workspace === undefined) throw new UserError(`no workspace has the organisation of ${plain(repository)}`);
+  const workspace = createWorkspaces(config).of(target.split('/')[0]!);
+  if (workspace === undefined) throw new UserError(`no workspace has the organisation of ${plain(target)}`);
   const actor = whoRuns();
   const grantee = said.account ?? actor.id;
   if (!/^[\w-]{1,100}$/.test(grantee))
     throw new UsageError(`'${plain(grantee)}' is no login of GitHub’s: say who is to have it with --account`);
-  const id = `ask-${randomUUID()}`;
-  await withStore(config, (db) =>
-    db.pool.query(
-      `INSERT INTO access_requests (id, workspace, repository, permission, grantee, for_ms, reason, asked_by, asked_at)
-       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
-      [
-        ...[id, workspace, repository, permission, grantee, forMs, redactText(reason.slice(0, 2000))],
-        ...[JSON.stringify(actor), new Date()],
-      ],
-    ),
-  );
+  const asked: AskedFor = { workspace, kind, target, permission, grantee, forMs, reason: redactText(reason) };
+  const id = await withStore(config, (db) => ask(db, asked, actor, { at: new Date() }));
   io.out(
     `${id}\nAsked. A broker that runs decides on it; \`tripline access requests --live\` says where it is approved, by which number.\n`,
   );
   return 0;
 }
 
-function spanOf(said: string | undefined): number {
-  const [, count, unit] = /^([1-9]\d{0,4})([smh])$/.exec(said ?? '') ?? [];
-  if (count === undefined || unit === undefined) throw new UsageError('say how long with --for: 30m or 1h');
-  const ms = Number(count) * { s: 1000, m: 60_000, h: 3_600_000 }[unit as 's' | 'm' | 'h'];
-  if (ms > longestMs) throw new UsageError('--for is longer than a day: no policy allows that');
-  return ms;
+/** @throws {UsageError} it is none. */
+function orUsage<T extends object>(read: T | { fault: string }): T {
+  if ('fault' in read) throw new UsageError(read.fault);
+  return read;
 }
 
 function withPeople(io: Io): Config {
@@ -69,7 +55,8 @@ function withPeople(io: Io): Config {
 type Row = {
   id: string;
   workspace: string;
-  repository: string;
+  kind: RightKind;
+  target: string;
   permission: string;
   grantee: string;
   forMs: number;
@@ -85,6 +72,10 @@ type Row = {
   why: string | null;
   fault: string | null;
   isUnwanted: boolean;
+  /** The newest extension that was asked for. */
+  moreMs: number | null;
+  moreState: string | null;
+  moreWhy: string | null;
   prompt: string | null;
   number: string | null;
 };
@@ -106,13 +97,16 @@ export async function listRequests({ live, json }: { live: boolean; json: boolea
 
 async function readRequests(db: Db, live: boolean): Promise<Row[]> {
   const { rows } = await db.pool.query<Row>(
-    `SELECT q.id, q.workspace, q.repository, q.permission, q.grantee, q.for_ms AS "forMs", q.reason, q.asked_by AS "askedBy",
+    `SELECT q.id, q.workspace, q.kind, q.repository AS target, q.permission, q.grantee, q.for_ms AS "forMs", q.reason, q.asked_by AS "askedBy",
        q.asked_at AS "askedAt", coalesce(r.state, 'new') AS state, r.policy, r.former, r.approved_by AS "approvedBy",
        r.given_until AS "givenUntil", r.over_at AS "overAt", r.why, r.last_fault AS fault, e.request IS NOT NULL AS "isUnwanted",
+       x.for_ms AS "moreMs", x.state AS "moreState", x.why AS "moreWhy",
        u.id AS prompt, u.number
      FROM access_requests q LEFT JOIN access_rights r ON r.request = q.id LEFT JOIN access_request_ends e ON e.request = q.id
-       LEFT JOIN access_step_ups u ON u.workspace = q.workspace AND u.asked = 'request ' || q.id AND u.state = 'open'
-         AND u.expires_at > now() AND r.state = 'asked'
+       LEFT JOIN LATERAL (SELECT x.id, x.for_ms, coalesce(a.state, 'new') AS state, a.why FROM access_extensions x
+         LEFT JOIN access_extension_answers a ON a.extension = x.id WHERE x.request = q.id ORDER BY x.asked_at DESC, x.id LIMIT 1) x ON true
+       LEFT JOIN access_step_ups u ON u.workspace = q.workspace AND u.state = 'open' AND u.expires_at > now()
+         AND CASE r.state WHEN 'asked' THEN u.asked = 'request ' || q.id WHEN 'given' THEN u.asked = 'request ' || x.id END
      WHERE NOT $1 OR coalesce(r.state, 'new') NOT IN ('ended', 'denied', 'expired')
      ORDER BY q.asked_at DESC, q.id LIMIT $2`,
     [live, mostListed],
@@ -129,34 +123,47 @@ const styles: Record<string, Style> = {
 };
 
 function describe(row: Row, link: string | null, io: Io): string {
-  const { state, grantee, permission, repository, forMs, askedAt, id, reason } = row;
+  const { state, grantee, kind, permission, target, forMs, askedAt, id, reason } = row;
   const details = [
     ...(row.approvedBy === null ? [] : [`approved by ${plain(row.approvedBy.account.name)}`]),
     ...(state === 'given' && row.givenUntil !== null ? [`until ${moment(row.givenUntil.toISOString())} UTC`] : []),
+    ...(row.moreMs === null
+      ? []
+      : [
+          `${Math.round(row.moreMs / 60_000)} min more: ${row.moreState}${row.moreWhy === null ? '' : ` (${plain(row.moreWhy)})`}`,
+        ]),
     ...(row.overAt === null ? [] : [moment(row.overAt.toISOString())]),
     ...(row.why === null ? [] : [plain(row.why)]),
     ...(row.fault === null ? [] : [plain(row.fault)]),
   ];
   const lines = [
-    `${moment(askedAt.toISOString())} UTC  ${styles[state] ? styled(io, styles[state], state) : state}  ${plain(grantee)}: ${permission} on ${plain(repository)} for ${Math.round(forMs / 60_000)} min (${plain(reason)})  ${id}`,
+    `${moment(askedAt.toISOString())} UTC  ${styles[state] ? styled(io, styles[state], state) : state}  ${plain(grantee)}: ${nameRight(kind, permission, plain(target))} for ${Math.round(forMs / 60_000)} min (${plain(reason)})  ${id}`,
     ...(details.length === 0 ? [] : [`  ${details.join(', ')}`]),
     ...(link === null ? [] : [`  approve or deny it: ${link}  number ${row.number}`]),
   ];
   return `${lines.join('\n')}\n`;
 }
 
+/** Asks for more time for a right that somebody has, which a broker that runs decides on. */
+export async function extendRight([id, next]: readonly string[], said: Asked, io: Io): Promise<number> {
+  if (id === undefined || next !== undefined) throw new UsageError('say which request, by its id');
+  const { ms: forMs } = orUsage(readSpan(said.for));
+  const reason = said.reason?.trim();
+  if (!reason) throw new UsageError('say why with --reason: whoever approves it reads that');
+  const more = { request: id, forMs, reason: redactText(reason) };
+  const asked = await withStore(withPeople(io), (db) => askForMore(db, more, whoRuns(), { at: new Date() }));
+  io.out(
+    asked
+      ? 'Asked. A broker that runs decides on it; `tripline access requests --live` says where it is approved, by which number.\n'
+      : `Nobody has what ${plain(id)} asked for: only what is given can be extended. See \`tripline access requests\`.\n`,
+  );
+  return asked ? 0 : 1;
+}
+
 /** Takes a request back, or ends its right before its time. Whoever may run it may: an end gives nobody anything. */
 export async function endRight([id, more]: readonly string[], io: Io): Promise<number> {
   if (id === undefined || more !== undefined) throw new UsageError('say which request, by its id');
-  const ended = await withStore(loadConfig(io.env, io.cwd), async (db) => {
-    const { rowCount } = await db.pool.query(
-      `INSERT INTO access_request_ends (request, by, at)
-       SELECT q.id, $2, $3 FROM access_requests q LEFT JOIN access_rights r ON r.request = q.id
-       WHERE q.id = $1 AND coalesce(r.state, 'new') NOT IN ('ended', 'denied', 'expired') ON CONFLICT DO NOTHING`,
-      [id, JSON.stringify(whoRuns()), new Date()],
-    );
-    return rowCount === 1;
-  });
+  const ended = await withStore(loadConfig(io.env, io.cwd), (db) => endRequest(db, id, whoRuns(), new Date()));
   io.out(
     ended
       ? 'A broker that runs takes it back at once. See `tripline access requests`.\n'

@@ -13,7 +13,7 @@ import { difference, lintFile, none, testFile, who } from '../access/policies.ts
 import { versionOfFile, versionsTaken } from '../access/policy-versions.ts';
 import { type ProofKind, proofs } from '../access/proofs.ts';
 import { hasUsualFile, readVersion } from '../access/read-files.ts';
-import { askForRight, endRight, listRequests } from '../access/requests.ts';
+import { askForRight, endRight, extendRight, listRequests } from '../access/requests.ts';
 import { listStanding } from '../access/standing.ts';
 import { withTrailUses } from '../access/trail-uses.ts';
 import { tryBroker } from '../access/try/show-story.ts';
@@ -62,7 +62,11 @@ const options = {
     type: 'boolean',
     doc: 'with grants: only what its provider has not said to be dead; with requests: only what is not over; with passkeys and links: only those that count or wait',
   },
-  for: { type: 'string', value: 'time', doc: 'with request: how long, from when it is given: 30m, 1h' },
+  for: {
+    type: 'string',
+    value: 'time',
+    doc: 'with request: how long, from when it is given: 30m, 1h; with extend: how much longer',
+  },
   account: {
     type: 'string',
     value: 'login',
@@ -71,7 +75,7 @@ const options = {
   reason: {
     type: 'string',
     value: 'text',
-    doc: 'with revoke, request, passkeys end and links end: why, for those who ask later; kept in the audit trail',
+    doc: 'with revoke, request, extend, passkeys end and links end: why, for those who ask later; kept in the audit trail',
   },
   caller: {
     type: 'string',
@@ -111,6 +115,7 @@ const verbs = [
   'revoke',
   'request',
   'requests',
+  'extend',
   'end',
   'passkeys',
   'links',
@@ -149,7 +154,10 @@ export const access: Command = {
     'access grants [--live] [--json]',
     'access revoke <grant | owner/name | owner/name#run | all> --reason <text>',
     'access request <owner/name> <read | triage | write | maintain | admin> --for <time> --reason <text> [--account <login>]',
+    'access request team <org/team> [member | maintainer] --for <time> --reason <text> [--account <login>]',
+    'access request role <org/role> --for <time> --reason <text> [--account <login>]',
     'access requests [--live] [--json]',
+    'access extend <request> --for <time> --reason <text>',
     'access end <request>',
     'access passkeys [--live] [--json]',
     'access passkeys end <passkey> --reason <text>',
@@ -170,7 +178,8 @@ export const access: Command = {
     '`try` shows the broker at work, with a Tripline and a stand-in for GitHub of its own on this machine, in a temporary folder: a job is given a token, uses it and ends, and a use after that is found. It needs bash, curl and jq, and exits 0 where all went as it should. ' +
     '`verify` reads the id token of a CI job from standard input and says which job it proves, or why it proves none, as configured under `identity`: it is checked against the keys of its issuer, which are fetched, and goes nowhere itself. ' +
     '`grants` lists what the broker gave to jobs, and what became of it; `revoke` ends it before its job does, which a broker that runs carries out at once. ' +
-    '`request` asks for a right of a person on a repository for minutes, which policies allow under `people`; somebody else approves it on the page that `requests` names, with a second factor and the number beside it. ' +
+    '`request` asks for a right of a person for minutes (on a repository, in a team, or a role of an organisation), which policies allow under `people`; somebody else approves it on the page that `requests` names, with a second factor and the number beside it. ' +
+    '`extend` asks for more time for what they have, in all no more than the policy allows, of a second person again. ' +
     'It is taken back by itself, or by `end` before; then they have what they had before. ' +
     '`passkeys` lists by which passkeys people prove who they are, who confirmed each, and when it was used last; `passkeys end` ends one, and what was approved by it counts no more. `links` does the same of who showed, by signing in at both, which account of GitHub’s is theirs.',
   options,
@@ -205,6 +214,8 @@ export const access: Command = {
       case 'requests':
         none(words);
         return listRequests({ live: values.live === true, json: values.json === true }, io);
+      case 'extend':
+        return extendRight(words, values, io);
       case 'end':
         return endRight(words, io);
       case 'passkeys':

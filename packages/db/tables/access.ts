@@ -127,8 +127,9 @@ export type AccessTables = {
   access_requests: {
     id: string;
     workspace: string;
+    kind: Generated<'collaborator' | 'team-member' | 'org-role'>;
     repository: string;
-    permission: 'read' | 'triage' | 'write' | 'maintain' | 'admin';
+    permission: string;
     grantee: string;
     for_ms: number;
     reason: string;
@@ -140,11 +141,28 @@ export type AccessTables = {
     by: ColumnType<unknown, string, string>;
     at: Date;
   };
+  access_extensions: {
+    id: string;
+    request: string;
+    for_ms: number;
+    reason: string;
+    asked_by: ColumnType<unknown, string, string>;
+    asked_at: Date;
+  };
+  access_extension_answers: {
+    extension: string;
+    state: 'asked' | 'given' | 'denied' | 'expired';
+    approved_by: ColumnType<unknown, string | null, string | null>;
+    why: string | null;
+    at: Date;
+  };
   access_rights: {
     request: string;
     state: 'new' | 'asked' | 'giving' | 'given' | 'ending' | 'ended' | 'denied' | 'expired';
+    kind: Generated<'collaborator' | 'team-member' | 'org-role'>;
     policy: string | null;
     owner: string | null;
+    owner_id: string | null;
     repository_id: string | null;
     repository: string | null;
     grantee_id: string | null;
@@ -153,7 +171,10 @@ export type AccessTables = {
     approved_by: ColumnType<unknown, string | null, string | null>;
     given_until: Date | null;
     given_at: Date | null;
-    ending_why: 'longest' | 'by-hand' | 'not-given' | null;
+    ending_why: 'longest' | 'by-hand' | 'not-given' | 'incident' | 'policy' | null;
+    ending_at: Date | null;
+    outlived_at: Date | null;
+    reminded_at: Date | null;
     over_at: Date | null;
     why: string | null;
     due_at: Date;

@@ -1,3 +1,4 @@
+import { nameRight } from '@tripline/access/people-rights';
 import type { Shown, ShownRequest, ShownRun } from '../store/approvals.ts';
 import { type Html, html, page } from './page.ts';
 
@@ -69,14 +70,17 @@ function wordsOfRun(shown: ShownRun): Words {
   };
 }
 
-function wordsOfRequest({ request, repository, permission, grantee, policy, instance }: ShownRequest): Words {
+function wordsOfRequest({ request, kind, target, permission, grantee, policy, instance }: ShownRequest): Words {
   const minutes = Math.round(request.forMs / 60_000);
   return {
     title: 'May they have this right?',
     rows: [
       row('Who', html`<code>${grantee.name}</code> (account ${grantee.id} at ${instance})`),
-      row('Right', html`<code>${permission}</code> on <code>${repository.name}</code>`),
-      row('For', html`${minutes} min from when it is given`),
+      row('Right', html`<code>${nameRight(kind, permission, target.name)}</code>`),
+      row(
+        'For',
+        html`${minutes} min ${request.extension === undefined ? 'from when it is given' : 'more, beyond its end'}`,
+      ),
       row('Reason', html`${request.reason}`),
       row('Asked by', html`<code>${request.askedBy}</code>, whom nothing proves to be them`),
       row('Policy', html`<code>people.${policy}</code>`),

@@ -1,5 +1,6 @@
 import { createHash, randomBytes, randomInt } from 'node:crypto';
 import type { Known } from '@tripline/access/known';
+import type { RightKind } from '@tripline/access/people-rights';
 import type { Give, Policy } from '@tripline/access/policy';
 import type { Asked } from '@tripline/access/who-stands';
 import type { Db } from '@tripline/db/database';
@@ -45,8 +46,10 @@ export type ShownRun = {
 
 /** Texts are as the person wrote them. */
 export type ShownRequest = {
-  request: { id: string; reason: string; askedBy: string; forMs: number };
-  repository: { id: string; name: string };
+  /** `extension`: more time for what they have. */
+  request: { id: string; extension?: string; reason: string; askedBy: string; forMs: number };
+  kind: RightKind;
+  target: { id: string; name: string };
   permission: string;
   grantee: { id: string; name: string };
   policy: string;
@@ -123,10 +126,11 @@ export async function openPrompt(
   return openOf(db, { workspace: of.workspace, binding: bindingOf(of), asked, linkTo }, shown, nowMs);
 }
 
-/** Hex SHA-256 of what somebody approves: this right of this account on this repository for so long, by this request. */
+/** Hex SHA-256 of what somebody approves: this right of this account, on or of this, for so long, by this request. */
 function bindingOfRequest(workspace: string, shown: ShownRequest): string {
-  const { request, repository, permission, grantee, policy } = shown;
-  const parts = ['request', workspace, request.id, repository.id, permission, grantee.id, request.forMs, policy];
+  const { request, kind, target, permission, grantee, policy } = shown;
+  const { id, extension = null, forMs } = request;
+  const parts = ['request', workspace, id, extension, kind, target.id, permission, grantee.id, forMs, policy];
   return createHash('sha256').update(JSON.stringify(parts)).digest('hex');
 }
 
@@ -134,7 +138,10 @@ function bindingOfRequest(workspace: string, shown: ShownRequest): string {
 export const openRequestPrompt = (db: Db, workspace: string, shown: ShownRequest, nowMs: number): Promise<Opened> =>
   openOf(
     db,
-    { workspace, binding: bindingOfRequest(workspace, shown), asked: `request ${shown.request.id}` },
+    {
+      ...{ workspace, binding: bindingOfRequest(workspace, shown) },
+      asked: `request ${shown.request.extension ?? shown.request.id}`,
+    },
     shown,
     nowMs,
   );
@@ -180,9 +187,8 @@ async function openOf(
     const [open] = rows;
     if (open?.binding === binding) return { state: 'open', id: open.id, number: open.number };
     if (open !== undefined) {
-      const { repository } = open.shown;
-      const what = 'run' in open.shown ? `#${open.shown.run.id}` : '';
-      return { state: 'waits', for: `${repository.name}${what}` };
+      const { shown: other } = open;
+      return { state: 'waits', for: 'run' in other ? `${other.repository.name}#${other.run.id}` : other.target.name };
     }
     const id = randomBytes(18).toString('base64url');
     const number = String(randomInt(10_000)).padStart(4, '0');

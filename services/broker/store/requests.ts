@@ -1,34 +1,42 @@
-import type { RepositoryRight } from '@tripline/access/policy';
+import type { RightKind } from '@tripline/access/people-rights';
 import type { Db } from '@tripline/db/database';
-import type { DirectRight } from '@tripline/integrations/github/collaborators';
 import type { Proof } from './approvals.ts';
 
 export type RightState = 'new' | 'asked' | 'giving' | 'given' | 'ending' | 'ended' | 'denied' | 'expired';
-export type RightEnd = 'longest' | 'by-hand' | 'not-given';
+export type RightEnd = 'longest' | 'by-hand' | 'not-given' | 'incident' | 'policy';
 
 /** A request of a person, and what became of it so far. */
 export type OpenRequest = {
   id: string;
   workspace: string;
-  asked: { repository: string; permission: RepositoryRight; grantee: string; forMs: number; reason: string };
+  /** `target`: the repository, team or role, by name. */
+  asked: { kind: RightKind; target: string; permission: string; grantee: string; forMs: number; reason: string };
   askedBy: { name: string };
   askedMs: number;
   state: RightState;
   /** From `giving` on. */
   right: Right | undefined;
+  /** Since when they have it, ms since the epoch. */
+  givenMs: number | undefined;
   endingWhy: RightEnd | null;
+  /** Since when it is to be over, ms since the epoch. */
+  endingMs: number | undefined;
+  /** The log was told that it outlived its end. */
+  isOutlived: boolean;
+  isReminded: boolean;
   /** Somebody wants it to end. */
   isUnwanted: boolean;
   tries: number;
 };
 
-/** What is given, once it is settled. `former`: what they held themselves before. */
+/** What is given, once it is settled. `former`: what they held themselves before, `none` where that was nothing. */
 export type Right = {
+  kind: RightKind;
   policy: string;
-  owner: string;
-  repository: { id: string; name: string };
+  owner: { login: string; id: string };
+  target: { id: string; name: string };
   grantee: { id: string; name: string };
-  former: DirectRight;
+  former: string;
   approvedBy: Pick<Proof, 'account' | 'method' | 'isPhishingResistant'> | null;
   untilMs: number;
 };
@@ -36,8 +44,9 @@ export type Right = {
 type Row = {
   id: string;
   workspace: string;
-  asked_repository: string;
-  permission: RepositoryRight;
+  asked_kind: RightKind;
+  asked_target: string;
+  permission: string;
   asked_grantee: string;
   for_ms: number;
   reason: string;
@@ -46,13 +55,18 @@ type Row = {
   state: RightState;
   policy: string;
   owner: string;
+  owner_id: string | null;
   repository_id: string;
   repository: string;
   grantee_id: string;
   grantee: string;
-  former: DirectRight | null;
+  former: string | null;
   approved_by: Right['approvedBy'];
   given_until: Date;
+  given_at: Date | null;
+  ending_at: Date | null;
+  outlived_at: Date | null;
+  reminded_at: Date | null;
   ending_why: RightEnd | null;
   unwanted: boolean;
   tries: number;
@@ -75,28 +89,34 @@ export async function claimRequests({ pool }: Pick<Db, 'pool'>, claim: Claim, li
        SELECT r.request, e.request IS NOT NULL AS unwanted
        FROM access_rights r LEFT JOIN access_request_ends e ON e.request = r.request
        WHERE r.state NOT IN ('ended', 'denied', 'expired') AND (r.claimed_until IS NULL OR r.claimed_until <= clock_timestamp())
-         AND (r.due_at <= $2 OR (e.request IS NOT NULL AND r.state IN ('new', 'asked', 'giving', 'given')))
+         AND (r.due_at <= $2 OR (e.request IS NOT NULL AND r.state IN ('new', 'asked', 'giving', 'given'))
+           OR (r.state = 'given' AND EXISTS (SELECT FROM access_extensions x WHERE x.request = r.request
+             AND NOT EXISTS (SELECT FROM access_extension_answers a WHERE a.extension = x.id))))
        ORDER BY r.due_at, r.request LIMIT $4 FOR UPDATE OF r SKIP LOCKED
      )
      UPDATE access_rights r SET claimed_by = $1, claimed_until = clock_timestamp() + $3 * interval '1 ms', tries = r.tries + 1
      FROM due, access_requests q WHERE r.request = due.request AND q.id = r.request
-     RETURNING r.*, due.unwanted, q.id, q.workspace, q.repository AS asked_repository, q.permission,
+     RETURNING r.*, due.unwanted, q.id, q.workspace, q.kind AS asked_kind, q.repository AS asked_target, q.permission,
        q.grantee AS asked_grantee, q.for_ms, q.reason, q.asked_by, q.asked_at`,
     [claim.by, now, claim.forMs, limit],
   );
   return rows.map((row) => ({
     ...{ id: row.id, workspace: row.workspace, state: row.state, endingWhy: row.ending_why, tries: row.tries },
+    ...{ givenMs: row.given_at?.getTime(), endingMs: row.ending_at?.getTime() },
+    ...{ isOutlived: row.outlived_at !== null, isReminded: row.reminded_at !== null },
     asked: {
-      ...{ repository: row.asked_repository, permission: row.permission, grantee: row.asked_grantee },
-      ...{ forMs: row.for_ms, reason: row.reason },
+      ...{ kind: row.asked_kind, target: row.asked_target, permission: row.permission },
+      ...{ grantee: row.asked_grantee, forMs: row.for_ms, reason: row.reason },
     },
     ...{ askedBy: row.asked_by, askedMs: row.asked_at.getTime(), isUnwanted: row.unwanted },
     right:
       row.former === null
         ? undefined
         : {
-            ...{ policy: row.policy, owner: row.owner, former: row.former, approvedBy: row.approved_by },
-            repository: { id: row.repository_id, name: row.repository },
+            ...{ kind: row.asked_kind, policy: row.policy, former: row.former, approvedBy: row.approved_by },
+            // A former version kept no id of the organisation.
+            owner: { login: row.owner, id: row.owner_id ?? '' },
+            target: { id: row.repository_id, name: row.repository },
             grantee: { id: row.grantee_id, name: row.grantee },
             untilMs: row.given_until.getTime(),
           },
@@ -131,22 +151,23 @@ export async function waitOn(
 
 /**
  * Keeps what is about to be given, and what was before, before anything is changed.
- * @returns false where the same account has another right on the repository already.
+ * @returns false where the same account has another such right already.
  */
 export async function settle(
   { pool }: Pick<Db, 'pool'>,
   { id, by }: Held,
-  { policy, owner, repository, grantee, former, approvedBy, untilMs }: Right,
+  { kind, policy, owner, target, grantee, former, approvedBy, untilMs }: Right,
   nowMs: number,
 ): Promise<boolean> {
   try {
     await pool.query(
       `UPDATE access_rights SET state = 'giving', policy = $3, owner = $4, repository_id = $5, repository = $6, grantee_id = $7,
-         grantee = $8, former = $9, approved_by = $10, given_until = $11, due_at = $12, last_fault = NULL, tries = 0, ${letGo}
+         grantee = $8, former = $9, approved_by = $10, given_until = $11, due_at = $12, kind = $13, owner_id = $14, last_fault = NULL, tries = 0, ${letGo}
        WHERE ${ours} AND state IN ('new', 'asked')`,
       [
-        ...[id, by, policy, owner, repository.id, repository.name, grantee.id, grantee.name, former],
+        ...[id, by, policy, owner.login, target.id, target.name, grantee.id, grantee.name, former],
         ...[approvedBy === null ? null : JSON.stringify(approvedBy), new Date(untilMs), new Date(nowMs)],
+        ...[kind, owner.id],
       ],
     );
     return true;
@@ -159,12 +180,12 @@ export async function settle(
 export async function noteGiven(
   { pool }: Pick<Db, 'pool'>,
   { id, by }: Held,
-  { atMs, untilMs }: { atMs: number; untilMs: number },
+  { atMs }: { atMs: number },
 ): Promise<void> {
   await pool.query(
-    `UPDATE access_rights SET state = 'given', given_at = $3, due_at = $4, last_fault = NULL, tries = 0, ${letGo}
+    `UPDATE access_rights SET state = 'given', given_at = $3, due_at = $3, last_fault = NULL, tries = 0, ${letGo}
      WHERE ${ours} AND state = 'giving'`,
-    [id, by, new Date(atMs), new Date(untilMs)],
+    [id, by, new Date(atMs)],
   );
 }
 
@@ -175,7 +196,7 @@ export async function beginEnd(
   { endingWhy, why, nowMs }: { endingWhy: RightEnd; why: string | null; nowMs: number },
 ): Promise<void> {
   await pool.query(
-    `UPDATE access_rights SET state = 'ending', ending_why = $3, why = coalesce($4, why), due_at = $5, last_fault = NULL, tries = 0,
+    `UPDATE access_rights SET state = 'ending', ending_why = $3, why = coalesce($4, why), due_at = $5, ending_at = $5, last_fault = NULL, tries = 0,
        ${letGo} WHERE ${ours} AND state IN ('giving', 'given')`,
     [id, by, endingWhy, why, new Date(nowMs)],
   );
@@ -191,6 +212,23 @@ export async function close(
     `UPDATE access_rights SET state = $3, why = coalesce($4, why), over_at = $5, last_fault = NULL, ${letGo} WHERE ${ours}`,
     [id, by, state, why?.slice(0, 2000) ?? null, new Date(nowMs)],
   );
+}
+
+/** The log was told that it stands beyond its end. */
+export async function noteOutlived({ pool }: Pick<Db, 'pool'>, { id, by }: Held, nowMs: number): Promise<void> {
+  await pool.query(`UPDATE access_rights SET outlived_at = $3 WHERE ${ours}`, [id, by, new Date(nowMs)]);
+}
+
+/** Whoever has it was told that it ends soon. */
+export async function noteReminded({ pool }: Pick<Db, 'pool'>, { id, by }: Held, nowMs: number): Promise<void> {
+  await pool.query(`UPDATE access_rights SET reminded_at = $3 WHERE ${ours}`, [id, by, new Date(nowMs)]);
+}
+
+/** What people have is looked at now: something changed by which it may have to end. */
+export async function lookAgain({ pool }: Pick<Db, 'pool'>, nowMs: number): Promise<void> {
+  await pool.query(`UPDATE access_rights SET due_at = least(due_at, $1) WHERE state = 'given' AND due_at > $1`, [
+    new Date(nowMs),
+  ]);
 }
 
 /** How many rights of people stand or are being changed. */
