@@ -308,6 +308,7 @@ CREATE TABLE access_rights (
   ending_at timestamp with time zone,
   outlived_at timestamp with time zone,
   reminded_at timestamp with time zone,
+  message jsonb,
   CONSTRAINT access_rights_ending_why_check CHECK ((ending_why = ANY (ARRAY['longest'::text, 'by-hand'::text, 'not-given'::text, 'incident'::text, 'policy'::text]))),
   CONSTRAINT access_rights_former_check CHECK ((former <> ''::text)),
   CONSTRAINT access_rights_grantee_check CHECK ((grantee <> ''::text)),

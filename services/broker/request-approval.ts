@@ -19,7 +19,12 @@ export const consider: Step = async (parts, by, request) => {
   const { id, asked, state } = request;
   const held = { id, by };
   const nowMs = clock.nowMs();
-  if (request.isUnwanted) return close(db, held, { state: 'ended', why: 'taken back before it was given', nowMs });
+  if (request.isUnwanted)
+    return close(db, held, {
+      state: 'ended',
+      why: `taken back before it was given, by ${request.endedBy ?? 'somebody'}`,
+      nowMs,
+    });
   if (nowMs >= request.askedMs + answerWithinMs)
     return close(db, held, { state: 'expired', why: 'nobody approved it within an hour', nowMs });
   const policies = parts.policies();

@@ -9,6 +9,7 @@ import type { Logger } from '@tripline/runtime/logger';
 import { appendEvents, type EventParts } from './append-events.ts';
 import type { CurrentPolicies } from './local-policies.ts';
 import { startEndingRights } from './request-ends.ts';
+import { remindInSlack, startRequestMessages } from './request-messages.ts';
 import { startRequests } from './requests.ts';
 import { countStanding } from './store/requests.ts';
 
@@ -37,11 +38,16 @@ export async function startRequesting(
       { nowMs: clock.nowMs, onLeftAlive },
     ),
     isStopped: () => isRemediationStopped(db),
+    ...(config.slack && { remind: remindInSlack({ clock, slack: config.slack }) }),
     append: (events) => appendEvents(parts, events),
   });
   const ends = startEndingRights({ db, clock, logger });
+  const messages =
+    config.slack &&
+    startRequestMessages({ db, clock, logger, slack: config.slack, publicUrl: broker.stepUp?.publicUrl });
   return {
     async close() {
+      await messages?.close();
       await ends.close();
       await requests.close();
     },

@@ -1,10 +1,12 @@
 import type { Config } from '@tripline/config/config';
 import type { Actor } from '@tripline/contracts/incident';
+import { endRequest } from '@tripline/db/access-requests';
 import type { Db } from '@tripline/db/database';
 import { acknowledge, IncidentError, resolve, type Transition } from '@tripline/incidents/incidents';
 import { describeActor, resolutionText } from '@tripline/integrations/incident-report';
 import type { SlackAnswers } from '@tripline/integrations/slack/client';
 import {
+  type AccessPress,
   type Interaction,
   InteractionError,
   parseInteraction,
@@ -65,8 +67,8 @@ export function addInteractions(app: FastifyInstance, parts: InteractionParts): 
         const { status, answer } = signed as Extract<typeof signed, { status: number }>;
         return reply.code(status).send(answer);
       }
-      let interaction: Interaction | undefined;
-      const sayTo = (to: Interaction, said: string) =>
+      let interaction: Interaction | AccessPress | undefined;
+      const sayTo = (to: Pick<Interaction, 'channel' | 'user'>, said: string) =>
         inBackground(
           () => slack.answers.postEphemeral({ channel: to.channel, user: to.user.id }, renderAnswer(said)),
           'the answer to a button press',
@@ -74,6 +76,15 @@ export function addInteractions(app: FastifyInstance, parts: InteractionParts): 
       try {
         interaction = parseInteraction(signed.body);
         const pressed = interaction;
+        if (pressed.verb === 'open') return reply.code(200).send({});
+        if (pressed.verb === 'end-access') {
+          checkOrigin(pressed, slack);
+          const by = linked(pressed.user, slack);
+          const ended = await inTime(endRequest(db, pressed.request, by, new Date(clock.nowMs())));
+          logger.info({ request: pressed.request, user: pressed.user.id, ended }, 'Slack press ends a request');
+          sayTo(pressed, ended ? 'Done: a broker that runs takes it back.' : 'Nothing of it is left to end.');
+          return reply.code(200).send({});
+        }
         const actor = await inTime(whoMay(db, slack, pressed));
         const log = { incident: pressed.incident, verb: pressed.verb, user: pressed.user.id, login: actor.name };
         if (pressed.verb === 'ask') {

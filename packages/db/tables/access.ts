@@ -175,6 +175,7 @@ export type AccessTables = {
     ending_at: Date | null;
     outlived_at: Date | null;
     reminded_at: Date | null;
+    message: ColumnType<unknown, string | null, string | null>;
     over_at: Date | null;
     why: string | null;
     due_at: Date;

@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import {
   actionIds,
   formMetadata,
+  type Interaction,
   InteractionError,
   parseInteraction,
   reasonForm,
@@ -54,7 +55,7 @@ test('false and accepted ask for a reason; the form that they lead to resolves',
   };
   for (const resolution of ['false', 'accepted'] as const) {
     expect(asked[resolution]).toEqual({ ...pressBy, verb: 'ask', resolution, trigger: '1.2' });
-    const metadata = formMetadata(asked[resolution], resolution);
+    const metadata = formMetadata(asked[resolution] as Interaction, resolution);
     const expected = { ...pressBy, verb: 'resolve', resolution };
     expect(submitted(metadata, ' we moved it ')).toEqual({ ...expected, reason: 'we moved it' });
     expect(submitted(metadata, null)).toEqual({ ...expected, reason: '' });

@@ -7,6 +7,9 @@ export const actionIds = {
   acknowledge: 'tripline.acknowledge',
   resolve: 'tripline.resolve',
   falsePositive: 'tripline.false-positive',
+  /** Of what a person asks the broker for: takes it back, or opens the page on which it is approved. */
+  endAccess: 'tripline.access.end',
+  openAccess: 'tripline.access.open',
 } as const;
 
 /** Ids within the form that asks for a reason. */
@@ -40,6 +43,10 @@ export type Interaction = Press &
     | { verb: 'ask'; resolution: ReasonedResolution; trigger: string }
     | { verb: 'resolve'; resolution: ReasonedResolution; reason: string }
   );
+
+/** Somebody pressed a button of what a person asked the broker for. `open`: Slack opened a page, and nothing is to be done. */
+export type AccessPress = Pick<Press, 'team' | 'app' | 'channel' | 'user'> &
+  ({ verb: 'end-access'; request: string } | { verb: 'open' });
 
 /** How far a request's time may be from ours; Slack's own advice. */
 const maxSkewS = 300;
@@ -114,7 +121,7 @@ const payloadSchema = z.discriminatedUnion('type', [pressSchema, submissionSchem
 const incidentId = /^INC-[0-9]{1,15}$/;
 
 /** Reads the urlencoded body of a verified request. @throws {InteractionError} */
-export function parseInteraction(body: Buffer): Interaction {
+export function parseInteraction(body: Buffer): Interaction | AccessPress {
   const payload = new URLSearchParams(body.toString('utf8')).get('payload');
   if (payload === null) throw new InteractionError('the body has no field `payload`');
   let json: unknown;
@@ -144,6 +151,11 @@ export function parseInteraction(body: Buffer): Interaction {
   const { action_id, value = '', selected_option } = data.actions[0]!;
   const ask = (resolution: ReasonedResolution, incident: string) =>
     ({ ...press, incident: known(incident), verb: 'ask', resolution, trigger: data.trigger_id }) as const;
+  if (action_id === actionIds.openAccess) return { ...press, verb: 'open' };
+  if (action_id === actionIds.endAccess) {
+    if (!/^ask-[\w-]{1,64}$/.test(value)) throw new InteractionError('the button names no request');
+    return { ...press, verb: 'end-access', request: value };
+  }
   if (action_id === actionIds.acknowledge) return { ...press, incident: known(value), verb: 'acknowledge' };
   if (action_id === actionIds.falsePositive) return ask('false', value);
   if (action_id === actionIds.resolve) {

@@ -24,8 +24,9 @@ export type OpenRequest = {
   /** The log was told that it outlived its end. */
   isOutlived: boolean;
   isReminded: boolean;
-  /** Somebody wants it to end. */
+  /** Somebody wants it to end; by name. */
   isUnwanted: boolean;
+  endedBy: string | null;
   tries: number;
 };
 
@@ -69,6 +70,7 @@ type Row = {
   reminded_at: Date | null;
   ending_why: RightEnd | null;
   unwanted: boolean;
+  ended_by: string | null;
   tries: number;
 };
 
@@ -86,7 +88,7 @@ export async function claimRequests({ pool }: Pick<Db, 'pool'>, claim: Claim, li
   );
   const { rows } = await pool.query<Row>(
     `WITH due AS MATERIALIZED (
-       SELECT r.request, e.request IS NOT NULL AS unwanted
+       SELECT r.request, e.request IS NOT NULL AS unwanted, e.by->>'name' AS ended_by
        FROM access_rights r LEFT JOIN access_request_ends e ON e.request = r.request
        WHERE r.state NOT IN ('ended', 'denied', 'expired') AND (r.claimed_until IS NULL OR r.claimed_until <= clock_timestamp())
          AND (r.due_at <= $2 OR (e.request IS NOT NULL AND r.state IN ('new', 'asked', 'giving', 'given'))
@@ -96,7 +98,7 @@ export async function claimRequests({ pool }: Pick<Db, 'pool'>, claim: Claim, li
      )
      UPDATE access_rights r SET claimed_by = $1, claimed_until = clock_timestamp() + $3 * interval '1 ms', tries = r.tries + 1
      FROM due, access_requests q WHERE r.request = due.request AND q.id = r.request
-     RETURNING r.*, due.unwanted, q.id, q.workspace, q.kind AS asked_kind, q.repository AS asked_target, q.permission,
+     RETURNING r.*, due.unwanted, due.ended_by, q.id, q.workspace, q.kind AS asked_kind, q.repository AS asked_target, q.permission,
        q.grantee AS asked_grantee, q.for_ms, q.reason, q.asked_by, q.asked_at`,
     [claim.by, now, claim.forMs, limit],
   );
@@ -109,6 +111,7 @@ export async function claimRequests({ pool }: Pick<Db, 'pool'>, claim: Claim, li
       ...{ grantee: row.asked_grantee, forMs: row.for_ms, reason: row.reason },
     },
     ...{ askedBy: row.asked_by, askedMs: row.asked_at.getTime(), isUnwanted: row.unwanted },
+    endedBy: row.ended_by,
     right:
       row.former === null
         ? undefined
