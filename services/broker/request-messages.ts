@@ -54,7 +54,7 @@ export function startRequestMessages(parts: MessageParts): { close: () => Promis
   };
 }
 
-type Told = SlackReference & { prompt: string | null; state: string };
+type Posted = SlackReference & { prompt: string | null; state: string };
 type Row = {
   id: string;
   kind: RightKind;
@@ -68,7 +68,7 @@ type Row = {
   approvedBy: { account: { name: string } } | null;
   until: Date | null;
   why: string | null;
-  message: Told | null;
+  message: Posted | null;
   prompt: string | null;
   number: string | null;
 };

@@ -61,7 +61,7 @@ type Source = {
   roleName: string | null;
   source: { __typename: 'Organization' | 'Repository' | 'Team'; slug?: string };
 };
-type Told = {
+type SourcesAnswer = {
   repository: {
     collaborators: { edges: ({ node: { databaseId: number }; permissionSources: Source[] | null } | null)[] } | null;
   } | null;
@@ -70,7 +70,7 @@ type Told = {
 async function held(parts: RightParts, repository: string): Promise<HeldRight> {
   const { graphql, account, organization } = parts;
   const { owner, repo: name } = ownerAndRepo(repository);
-  const told = await askGraphql<Told>(graphql, sourcesQuery, { owner, name, login: account.login });
+  const told = await askGraphql<SourcesAnswer>(graphql, sourcesQuery, { owner, name, login: account.login });
   const edges = told.repository?.collaborators?.edges ?? [];
   const sources =
     edges.find((edge) => String(edge?.node.databaseId ?? '') === account.id)?.permissionSources ?? undefined;

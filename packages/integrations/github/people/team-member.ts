@@ -54,12 +54,12 @@ const membersQuery = `query ($org: String!, $slug: String!, $login: String!) {
   }
 }`;
 type Members = { edges: ({ role: string; node: { databaseId: number } } | null)[] };
-type Told = { organization: { team: { databaseId: number; own: Members; beneath: Members } | null } | null };
+type TeamAnswer = { organization: { team: { databaseId: number; own: Members; beneath: Members } | null } | null };
 
 async function held(parts: RightParts, slug: string): Promise<HeldRight> {
   const { graphql, organization, account, targetId } = parts;
   const asked = { org: organization.login, slug, login: account.login };
-  const team = (await askGraphql<Told>(graphql, membersQuery, asked)).organization?.team;
+  const team = (await askGraphql<TeamAnswer>(graphql, membersQuery, asked)).organization?.team;
   // Its slug was given to another team between two questions.
   if (String(team?.databaseId) !== targetId) throw giveUp('not-found', `${slug} is another team by now`);
   const roleIn = ({ edges }: Members) =>
