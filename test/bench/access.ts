@@ -11,7 +11,7 @@ import { treeCpuMs } from './process-tree.ts';
 const atOnce = 8;
 
 /** Ms of a grant at eight at once, in which GitHub's own time to answer is not counted, and the append to the log is. */
-export type Grants = { ms: number[]; perSecond: number; brokerCpuMs: number };
+type Grants = { ms: number[]; perSecond: number; brokerCpuMs: number };
 
 export type AccessFigures = {
   /** At a GitHub that takes `githubMs`, as each job meets it. */

@@ -50,7 +50,7 @@ async function listRoles(ask: AwsApi['ask']): Promise<Role[] | string> {
       ...(marker === undefined ? {} : { Marker: marker }),
     });
     if (answer.status !== 200) return saidBy(answer);
-    for (const [, member = ''] of answer.text.matchAll(/<member>([\s\S]*?)<\/member>/g)) {
+    for (const member of membersOf(answer.text)) {
       const [arn, name] = [elementIn(member, 'Arn'), elementIn(member, 'RoleName')];
       const trust = jsonOf(elementIn(member, 'AssumeRolePolicyDocument'));
       if (arn === undefined || name === undefined) continue;
@@ -184,3 +184,10 @@ function timeOf(told: string | undefined): string | null {
   const ms = Date.parse(told ?? '');
   return Number.isNaN(ms) ? null : new Date(ms).toISOString();
 }
+
+/** The members of a list, as texts of XML. */
+const membersOf = (text: string): string[] =>
+  text
+    .split('<member>')
+    .slice(1)
+    .map((member) => member.split('</member>', 1)[0]!);

@@ -39,7 +39,7 @@ export function createWebSignIn(
   const { url, apiUrl, clientId, clientSecret, redirectUri } = of;
   const web = bounded(createOutbound(url), mostAnswerBytes);
   const api = bounded(createOutbound(apiUrl), mostAnswerBytes);
-  const at = (base: string, path: string) => `${base.replace(/\/+$/, '')}${path}`;
+  const at = (base: string, path: string) => `${base.endsWith('/') ? base.slice(0, -1) : base}${path}`;
 
   async function tokenFor({ code, verifier }: { code: string; verifier: string }): Promise<string> {
     const body = new URLSearchParams({

@@ -29,7 +29,7 @@ export async function readVaultStanding(session: Pick<VaultSession, 'ask'>, host
     if (answer.status === 404) return undefined;
     const told = schema.safeParse(answer.status === 200 ? answer.data : undefined);
     if (told.success) return told.data;
-    const where = path.replace(/\?.*$/, '').replace(/\/role\/.+$/, '/role/…');
+    const where = withoutNames(path);
     gaps.set(where, {
       ...{ what: `Vault roles (${where})`, why: saidBy(answer), kinds: ['vault-role'] },
       remedy: `allow the broker’s policy to read ${where}`,
@@ -72,4 +72,11 @@ export function retirementOfVault(row: Standing): Retirement {
     check: `Look again: \`tripline access standing\` has no row ${row.id} any more.`,
     wayBack: 'Write it again from what `vault read` printed.',
   };
+}
+
+/** A path without its query, and without the name of a role in it. */
+function withoutNames(path: string): string {
+  const [plain = ''] = path.split('?', 1);
+  const role = plain.indexOf('/role/');
+  return role === -1 ? plain : `${plain.slice(0, role)}/role/…`;
 }

@@ -12,7 +12,7 @@ const caller = 'acme/api/.github/workflows/release.yml@refs/heads/main';
 
 /** What jobs may ask for, by policy (see broker.ts). */
 export const policyNames = ['deploy', 'deploy-both', 'deploy-run'] as const;
-export type PolicyName = (typeof policyNames)[number];
+type PolicyName = (typeof policyNames)[number];
 
 /** A job of the play, with what becomes of it: times are ms since the epoch. */
 export type Job = {

@@ -14,7 +14,7 @@ export const mutants: readonly Mutant[] = [
     ),
   },
   {
-    name: 'does not heed an end that was heard before it minted',
+    name: 'does not look whether the job had ended before it minted',
     alter: (text) =>
       text
         .replace('EXISTS (SELECT FROM access_ends WHERE key = ANY ($4))', '(cardinality($4::text[]) < 0)')

@@ -10,7 +10,6 @@ import type { Asked } from './request.ts';
 export const mostSkewMs = 60_000;
 /** What lives so long at GitHub. */
 const hourMs = 3_600_000;
-export type Oracle = ReturnType<typeof createOracle>;
 
 /**
  * Says, by what happened to jobs and at providers alone, what a broker must not have done. It knows nothing of the broker's tables, nor
