@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { decidePerson, type PersonAsks } from './decide-person.ts';
+import { decidePerson, type PersonAsks, reasonsToEnd } from './decide-person.ts';
 import { diff } from './diff.ts';
 import { lint } from './lint.ts';
 import { readLock } from './lock.ts';
@@ -29,7 +29,7 @@ test('a right is somebody’s to ask for by ids, and another’s to approve', ()
       { id: '12', name: 'grace' },
       { id: '13', name: 'linus' },
     ],
-    ...{ phishingResistant: true, isFast: false },
+    ...{ phishingResistant: true, isFast: false, breakGlassAfterMs: null },
   });
   expect(decidePerson({ ...asks, grantee: 'grace' }, versionOf(fixing))).toMatchObject({
     approvers: [{ id: '13', name: 'linus' }],
@@ -94,6 +94,29 @@ test('only reading goes without anybody’s word', () => {
   expect(lint(versionOf(reading).file, readLock('{}'))).toHaveLength(2);
 });
 
+test('where nobody answers, a policy may let them approve it alone, by a factor that cannot be phished', () => {
+  const broken = fixing.replace('approvedBy', 'breakGlass: 15m, approvedBy');
+  const version = versionOf(broken);
+  expect(lint(version.file, lock)).toEqual([]);
+  const allowed = decidePerson(asks, version);
+  expect(allowed).toMatchObject({ breakGlassAfterMs: 900_000 });
+  // They are no approver: others are asked first, and where there are none it is nobody's to give.
+  expect(allowed).toMatchObject({ approvers: [{ name: 'grace' }, { name: 'linus' }] });
+  expect(decidePerson(asks, versionOf(broken.replace('[grace, linus]', '[ada]')))).toHaveProperty('why');
+  expect(whoGets(version.file, 'acme/api')[0]!.needs).toEqual([
+    'a second factor of somebody else of grace, linus, or after 15 min without an answer their own, which is found',
+  ]);
+  expect(diff(versionOf(fixing), version)).toEqual([
+    { policy: 'people.fixing', is: 'wider', field: 'breakGlass', from: 'never', to: 'after 15 min' },
+  ]);
+  expect(reasonsToEnd(asks, '11', version)).toBeUndefined();
+  expect(reasonsToEnd(asks, '11', versionOf(fixing))).toContain('whoever approved it may not any more');
+  const phished = versionOf(broken.replace('for: 60m', 'for: 60m, phishingResistant: false'));
+  expect(decidePerson(asks, phished)).toMatchObject({ breakGlassAfterMs: null });
+  const wrong = [phished, versionOf(broken.replace('15m', '4m')), versionOf(broken.replace('15m', '1h'))];
+  for (const { file } of wrong) expect(lint(file, lock)).toMatchObject([{ level: 'error' }]);
+});
+
 test('who says what people may ask for', () => {
   expect(whoGets(versionOf(fixing).file, 'acme/api maintain')).toEqual([
     {
@@ -123,6 +146,7 @@ test('property: where diff says neither wider nor other, whoever gets it now got
       approvedBy: fc.oneof(some, fc.constant([])),
       phishingResistant: fc.boolean(),
       fast: fc.constantFrom(undefined, true as const),
+      breakGlass: fc.constantFrom(undefined, '5m', '15m'),
     })
     .map(({ on: what, ...rest }) => ({ ...what, ...rest }));
   fc.assert(
@@ -147,6 +171,8 @@ test('property: where diff says neither wider nor other, whoever gets it now got
               if (now.isFast) expect(then.isFast).toBe(true);
               expect(then.approvers).toEqual(expect.arrayContaining([...now.approvers]));
               if (!then.isFast && then.phishingResistant) expect(now.phishingResistant || now.isFast).toBe(true);
+              if (!then.isFast && now.breakGlassAfterMs !== null)
+                expect(then.breakGlassAfterMs ?? Number.POSITIVE_INFINITY).toBeLessThanOrEqual(now.breakGlassAfterMs);
             }
     }),
     { numRuns: 2000 },

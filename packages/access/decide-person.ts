@@ -1,5 +1,5 @@
 import type { Version } from './diff.ts';
-import { pinOf, type RightKind, rankOfPermission, reachOf } from './people-rights.ts';
+import { breakGlassOf, pinOf, type RightKind, rankOfPermission, reachOf } from './people-rights.ts';
 import type { PeoplePolicy } from './policy.ts';
 
 /** What somebody asks for. `grantee`: the login that is to have it; `target`: on or of what, by name. */
@@ -14,6 +14,8 @@ export type PersonAllowed = {
   approvers: readonly { id: string; name: string }[];
   phishingResistant: boolean;
   isFast: boolean;
+  /** After so long without an answer whoever is to have it may approve it alone, in ms; null: never. */
+  breakGlassAfterMs: number | null;
 };
 
 /** Whether policies let a person ask for a right, and who may approve it; else everything that speaks against it. */
@@ -39,7 +41,8 @@ export function reasonsToEnd(asks: PersonAsks, approvedBy: string | null, { file
   const why = Object.entries(file.people).flatMap(([name, right]) => {
     const one = decideBy(name, right, asks, lock);
     if ('why' in one) return [`people.${name}: ${one.why.join('; ')}`];
-    const isApproved = one.isFast || one.approvers.some(({ id }) => id === approvedBy);
+    const isAlone = one.breakGlassAfterMs !== null && one.grantee.id === approvedBy;
+    const isApproved = one.isFast || isAlone || one.approvers.some(({ id }) => id === approvedBy);
     return isApproved ? [] : [`people.${name}: whoever approved it may not any more`];
   });
   if (why.length < Object.keys(file.people).length) return undefined;
@@ -80,6 +83,7 @@ function decideBy(
     ...{ policy: name, grantee: { id: person!.id, name: login! } },
     target: { id: pin!.id, name: place!, ownerId: pin!.owner },
     ...{ approvers, phishingResistant: right.phishingResistant, isFast },
+    breakGlassAfterMs: isFast ? null : breakGlassOf(right),
   };
 }
 const things: Record<RightKind, string> = { collaborator: 'repositories', 'team-member': 'teams', 'org-role': 'roles' };

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { severities } from '@tripline/contracts/finding';
 import type { NamedFiles } from './files.ts';
 import type { LockFile } from './lock.ts';
-import { nameRight, permissionsOf, pinOf, reachOf } from './people-rights.ts';
+import { breakGlassOf, nameRight, permissionsOf, pinOf, reachOf } from './people-rights.ts';
 import type { GithubWho, Give, PeoplePolicy, Policy, PolicyFile } from './policy.ts';
 import { describeSts } from './sts.ts';
 import { contains, describeSet, isIn, type TextSet } from './text-set.ts';
@@ -77,6 +77,7 @@ function peopleDiffer(from: Version, to: Version): Difference[] {
               String(after.phishingResistant),
             ),
             ...byOrder('fast', ['no', 'yes'], yes(before.fast), yes(after.fast)),
+            ...bySooner('breakGlass', breakGlassOf(before), breakGlassOf(after)),
           ];
     return found.map((one) => ({ ...one, policy: `people.${name}` }));
   });
@@ -299,5 +300,11 @@ const byOrder = (field: string, order: readonly string[], from: string, to: stri
   byAmount(field, order.indexOf(from), order.indexOf(to), from, to);
 const byNumber = (field: string, fromMs: number, toMs: number): Found[] =>
   byAmount(field, fromMs, toMs, minutes(fromMs), minutes(toMs));
+/** What comes sooner is wider; null: it never comes. */
+const bySooner = (field: string, fromMs: number | null, toMs: number | null): Found[] => {
+  const said = (one: number | null) => (one === null ? 'never' : `after ${minutes(one)}`);
+  const sooner = (one: number | null) => -(one ?? Number.POSITIVE_INFINITY);
+  return byAmount(field, sooner(fromMs), sooner(toMs), said(fromMs), said(toMs));
+};
 const byAmount = (field: string, less: number, more: number, from: string, to: string): Found[] =>
   less === more ? [] : [{ is: less < more ? 'wider' : 'narrower', field, from, to }];

@@ -16,6 +16,7 @@ const [strictTier, freeTier] = ['production', 'dev'];
 /** GitHub's installation tokens live for an hour, whatever is asked for; STS gives none for less than a quarter. */
 const [longestGithubMs, shortestAwsMs] = [3_600_000, 900_000];
 const longestRightMs = 8 * 3_600_000;
+const [shortestBreakGlassMs, longestBreakGlassMs] = [5 * 60_000, 45 * 60_000];
 
 /** Everything that is wrong with a file of policies, together with its lock file and, where they were read, the files that it names. */
 export function lint(file: PolicyFile, lock: LockFile, files?: NamedFiles): Problem[] {
@@ -186,6 +187,7 @@ function faultsOfRight(right: PeoplePolicy, lock: LockFile): Problem[] {
   return [
     ...(right.for > longestRightMs ? [error('for: a right of people lasts for 8h at most; ask again')] : []),
     ...(fast && permission !== 'read' ? [error('fast: only reading is given without anybody’s word')] : []),
+    ...faultsOfBreakGlass(right),
     ...(!fast && alone.length > 0
       ? [
           error(
@@ -195,6 +197,19 @@ function faultsOfRight(right: PeoplePolicy, lock: LockFile): Problem[] {
       : []),
     ...names.flatMap((name) => isPinned(name, pinOf(lock, kind, name))),
     ...[...new Set([...who, ...approvedBy])].flatMap((name) => isPinned(name, lock.people[name])),
+  ];
+}
+
+function faultsOfBreakGlass({ breakGlass, fast, phishingResistant }: PeoplePolicy): Problem[] {
+  if (breakGlass === undefined) return [];
+  return [
+    ...(breakGlass < shortestBreakGlassMs || breakGlass > longestBreakGlassMs
+      ? [error('breakGlass: say from 5m to 45m: others must have time to answer, and a request is over after an hour')]
+      : []),
+    ...(phishingResistant
+      ? []
+      : [error('breakGlass: with phishingResistant: false, whoever phishes one person would have the right')]),
+    ...(fast ? [error('breakGlass: what is given without anybody’s word (fast) needs none')] : []),
   ];
 }
 

@@ -40,3 +40,7 @@ export function nameRight(kind: RightKind, permission: string, names: string): s
   if (kind === 'team-member') return `${permission} of team ${names}`;
   return kind === 'org-role' ? `role ${names}` : `${permission} on ${names}`;
 }
+
+/** After so long without an answer whoever is to have it may approve it alone, ms; null: never. A factor that can be phished is no second person. */
+export const breakGlassOf = ({ phishingResistant, breakGlass }: PeoplePolicy): number | null =>
+  phishingResistant ? (breakGlass ?? null) : null;

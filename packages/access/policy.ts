@@ -232,6 +232,8 @@ const right = z
     phishingResistant: z.boolean().default(true),
     /** Reading is given without anybody’s word. */
     fast: z.literal(true).optional(),
+    /** After so long without anybody’s answer whoever is to have it may approve it alone, which is found each time. */
+    breakGlass: span.optional(),
   })
   .superRefine(({ repositories, permission, teams, as, roles }, context) => {
     const fault = (path: string, message: string) => context.addIssue({ code: 'custom', path: [path], message });

@@ -1,4 +1,5 @@
 import { describeGive, describeRight } from './diff.ts';
+import { breakGlassOf } from './people-rights.ts';
 import type { Give, PeoplePolicy, Policy, PolicyFile } from './policy.ts';
 import { describeSts } from './sts.ts';
 import { describeSet } from './text-set.ts';
@@ -52,8 +53,13 @@ export function whoGets(file: PolicyFile, thing: string): Getter[] {
   return [...jobs, ...people];
 }
 
-const needsOfRight = ({ fast, approvedBy }: PeoplePolicy): string[] =>
-  fast ? [] : [`a second factor of somebody else of ${approvedBy.join(', ')}`];
+function needsOfRight(right: PeoplePolicy): string[] {
+  if (right.fast) return [];
+  const afterMs = breakGlassOf(right);
+  const alone =
+    afterMs === null ? '' : `, or after ${afterMs / 60_000} min without an answer their own, which is found`;
+  return [`a second factor of somebody else of ${right.approvedBy.join(', ')}${alone}`];
+}
 
 function isNamed(give: Give, words: readonly string[]): boolean {
   const said = describeGive(give).toLowerCase();

@@ -78,6 +78,7 @@ test('ids are unique, and in an order that somebody chose', () => {
     'token-not-minted-by-broker',
     'credential-left-alive',
     'access-right-left-alive',
+    'access-break-glass',
     'minted-for-no-job',
     'access-asked-from-elsewhere',
     'access-denied-burst',

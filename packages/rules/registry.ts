@@ -1,6 +1,7 @@
 import type { AnyRule } from '@tripline/contracts/rule';
 import { rule as stateFlooded } from '@tripline/engine/state-flooded';
 import { rule as accessAskedFromElsewhere } from './access-asked-from-elsewhere.ts';
+import { rule as accessBreakGlass } from './access-break-glass.ts';
 import { rule as accessDeniedBurst } from './access-denied-burst.ts';
 import { rule as accessPolicyWider } from './access-policy-wider.ts';
 import { rule as accessRightLeftAlive } from './access-right-left-alive.ts';
@@ -121,6 +122,7 @@ export const rules: readonly AnyRule[] = [
   tokenNotMintedByBroker,
   credentialLeftAlive,
   accessRightLeftAlive,
+  accessBreakGlass,
   mintedForNoJob,
   accessAskedFromElsewhere,
   accessDeniedBurst,

@@ -31,18 +31,22 @@ export const consider: Step = async (parts, by, request) => {
   if ('fault' in policies) throw new Error(`no policies are in force: ${policies.fault}`);
   const allowed = decidePerson(asked, policies);
   if ('why' in allowed) return deny(parts, by, request, allowed.why.join('. '));
-  const shown = shownOf(parts, request, allowed);
+  const aloneFromMs = aloneFrom(request, allowed);
+  const isAlone = aloneFromMs !== null && nowMs >= aloneFromMs;
+  const shown = shownOf(parts, request, allowed, isAlone);
   if (state === 'new') await parts.append([requestedEvent(request, shown, nowMs)]);
   if (allowed.isFast) return approve(parts, by, request, allowed, null);
   const answer = await readRequestAnswer(db, request.workspace, shown);
   if (answer === undefined) {
-    await openRequestPrompt(db, request.workspace, shown, nowMs);
+    const untilMs = isAlone || aloneFromMs === null ? undefined : aloneFromMs;
+    await openRequestPrompt(db, request.workspace, shown, nowMs, untilMs);
     return waitOn(db, held, { state: 'asked', dueMs: nowMs + lookMs, fault: null });
   }
   if (answer.is === 'refused')
     return close(db, held, { state: 'denied', why: `${answer.account.name} denied it`, nowMs });
   const { account, method, isPhishingResistant } = answer;
-  if (!allowed.approvers.some((one) => one.id === account.id))
+  const isOwn = isAlone && account.id === allowed.grantee.id;
+  if (!isOwn && !allowed.approvers.some((one) => one.id === account.id))
     return deny(parts, by, request, `${account.name} approved it, and may not any more`);
   if (allowed.phishingResistant && !isPhishingResistant)
     return deny(
@@ -58,11 +62,17 @@ const shownOf = (
   { instance }: RequestParts,
   { id, asked, askedBy }: OpenRequest,
   { policy, target, grantee, phishingResistant, approvers }: PersonAllowed,
+  isAlone: boolean,
 ): ShownRequest => ({
   request: { id, reason: asked.reason, askedBy: askedBy.name, forMs: asked.forMs },
   ...{ kind: asked.kind, permission: asked.permission, target: { id: target.id, name: target.name } },
-  ...{ grantee, instance, policy, phishingResistant, asked: { of: 'owners', people: approvers } },
+  ...{ grantee, instance, policy, phishingResistant },
+  asked: { of: 'owners', people: isAlone ? [...approvers, grantee] : approvers },
 });
+
+/** From when on whoever is to have it may approve it alone, ms since the epoch: the prompt of others ends then, and theirs takes its place. */
+const aloneFrom = ({ askedMs }: OpenRequest, { breakGlassAfterMs }: PersonAllowed): number | null =>
+  breakGlassAfterMs === null ? null : askedMs + breakGlassAfterMs;
 
 async function deny({ db, clock, append }: RequestParts, by: string, request: OpenRequest, why: string): Promise<void> {
   const nowMs = clock.nowMs();

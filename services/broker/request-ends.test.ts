@@ -1,6 +1,7 @@
 import type { Entity, Severity } from '@tripline/contracts/finding';
 import { resolve } from '@tripline/incidents/incidents';
 import {
+  mallory,
   minute,
   type PeopleRequests,
   policiesOf,
@@ -74,6 +75,101 @@ test('an open incident that names who has it, or who approved it, ends it and de
   expect(await s.stateOf(await s.given())).toMatchObject({ state: 'denied', why });
   await resolve(s.owner, incident, 'false', { via: 'cli', id: 'ada', name: 'ada' }, 'no');
   expect(await s.stateOf(await s.given())).toMatchObject({ state: 'given' });
+});
+
+const breaking =
+  '  fixing: { who: [ada], repositories: [acme/api], permission: admin, for: 60m, approvedBy: [mallory], breakGlass: 10m }';
+const ada = { id: '11', name: 'ada' };
+
+test('where nobody answers they approve it alone, which the log says; others are asked first, and who denies is believed', async () => {
+  s.inForce = policiesOf(breaking);
+  const id = await s.ask();
+  await s.work();
+  const first = await s.promptOf(id);
+  s.nowMs += 10 * minute - 1;
+  await s.work();
+  expect(await s.promptOf(id)).toEqual(first);
+  s.nowMs += 2000;
+  await s.work();
+  const alone = await s.promptOf(id);
+  expect(alone.id).not.toBe(first.id);
+  expect(await s.answer(id, 'approved', mallory, first)).toBe('late');
+  const shown = await s.db.pool.query('SELECT shown FROM access_step_ups WHERE id = $1', [alone.id]);
+  expect(shown.rows[0].shown.asked.people.map(({ name }: { name: string }) => name)).toEqual(['mallory', 'ada']);
+  await s.answer(id, 'approved', ada);
+  s.nowMs += 3000;
+  await s.work();
+  expect(await s.stateOf(id)).toMatchObject({ state: 'given' });
+  expect(s.appended.get(`access:request:${id}:granted`)!.data).toMatchObject({
+    ...{ 'user.id': '11', 'tripline.grant.grantee_id': '11' },
+  });
+  // Its own incident does not end it, and another does.
+  await find({ user: '11', rule: 'access-break-glass', severity: 'critical' });
+  s.nowMs += minute;
+  await s.work();
+  expect(await s.stateOf(id)).toMatchObject({ state: 'given' });
+  await find({ user: '11' });
+  s.nowMs += minute;
+  await s.work();
+  expect(await s.stateOf(id)).toMatchObject({ state: 'ended', ending_why: 'incident' });
+});
+
+test('nobody approves their own right before that, nor under a policy that lets nobody, and approvers can to the end', async () => {
+  s.inForce = policiesOf(breaking);
+  const early = await s.ask();
+  await s.work();
+  await s.answer(early, 'approved', ada);
+  s.nowMs += 3000;
+  await s.work();
+  expect(await s.stateOf(early)).toMatchObject({ state: 'denied', why: expect.stringContaining('may not') });
+
+  const changed = await s.ask();
+  await s.work();
+  s.nowMs += 16 * minute;
+  await s.work();
+  await s.answer(changed, 'approved', ada);
+  s.inForce = policiesOf(breaking.replace(', breakGlass: 10m', ''));
+  s.nowMs += 3000;
+  await s.work();
+  expect(await s.stateOf(changed)).toMatchObject({ state: 'denied', why: expect.stringContaining('may not') });
+
+  s.inForce = policiesOf(breaking);
+  for (const [is, state] of [
+    ['approved', 'given'],
+    ['refused', 'denied'],
+  ] as const) {
+    const id = await s.ask();
+    await s.work();
+    s.nowMs += 16 * minute;
+    await s.work();
+    await s.answer(id, is, mallory);
+    s.nowMs += 3000;
+    await s.work();
+    expect(await s.stateOf(id)).toMatchObject({ state });
+    if (is === 'approved') await s.end(id);
+    s.nowMs += 3000;
+    await s.work();
+  }
+});
+
+test('what they approved alone ends where the policy lets them no more', async () => {
+  s.inForce = policiesOf(breaking);
+  const id = await s.ask();
+  await s.work();
+  s.nowMs += 16 * minute;
+  await s.work();
+  await s.answer(id, 'approved', ada);
+  s.nowMs += 3000;
+  await s.work();
+  expect(await s.stateOf(id)).toMatchObject({ state: 'given' });
+  s.inForce = policiesOf(breaking.replace('10m', '30m'));
+  s.nowMs += minute;
+  await s.work();
+  expect(await s.stateOf(id)).toMatchObject({ state: 'given' });
+  s.inForce = policiesOf(breaking.replace(', breakGlass: 10m', ''));
+  s.nowMs += minute;
+  await s.work();
+  expect(await s.stateOf(id)).toMatchObject({ state: 'ended', ending_why: 'policy' });
 });
 
 test.each([

@@ -70,8 +70,9 @@ function wordsOfRun(shown: ShownRun): Words {
   };
 }
 
-function wordsOfRequest({ request, kind, target, permission, grantee, policy, instance }: ShownRequest): Words {
+function wordsOfRequest({ request, kind, target, permission, grantee, policy, instance, asked }: ShownRequest): Words {
   const minutes = Math.round(request.forMs / 60_000);
+  const isAlone = asked.people.some(({ id }) => id === grantee.id);
   return {
     title: 'May they have this right?',
     rows: [
@@ -84,6 +85,14 @@ function wordsOfRequest({ request, kind, target, permission, grantee, policy, in
       row('Reason', html`${request.reason}`),
       row('Asked by', html`<code>${request.askedBy}</code>, whom nothing proves to be them`),
       row('Policy', html`<code>people.${policy}</code>`),
+      ...(isAlone
+        ? [
+            row(
+              'Alone',
+              html`Nobody has answered: they may approve it themselves by now, and an incident is opened for it`,
+            ),
+          ]
+        : []),
     ],
     approve: 'Let them have it',
     where: 'Whoever asked sees four digits beside this page’s link: have them told to you in person, or on a call.',

@@ -134,12 +134,18 @@ function bindingOfRequest(workspace: string, shown: ShownRequest): string {
   return createHash('sha256').update(JSON.stringify(parts)).digest('hex');
 }
 
-/** Asks the approvers of a request, or finds the prompt that does. Each request has one of its own. */
-export const openRequestPrompt = (db: Db, workspace: string, shown: ShownRequest, nowMs: number): Promise<Opened> =>
+/** Asks the approvers of a request, or finds the prompt that does. Each request has one of its own. `untilMs`: it ends by then. */
+export const openRequestPrompt = (
+  db: Db,
+  workspace: string,
+  shown: ShownRequest,
+  nowMs: number,
+  untilMs?: number,
+): Promise<Opened> =>
   openOf(
     db,
     {
-      ...{ workspace, binding: bindingOfRequest(workspace, shown) },
+      ...{ workspace, binding: bindingOfRequest(workspace, shown), untilMs },
       asked: `request ${shown.request.extension ?? shown.request.id}`,
     },
     shown,
@@ -168,7 +174,14 @@ async function openOf(
     binding,
     asked,
     linkTo,
-  }: { workspace: string; binding: string; asked: string; linkTo?: (id: string) => string },
+    untilMs = Number.POSITIVE_INFINITY,
+  }: {
+    workspace: string;
+    binding: string;
+    asked: string;
+    linkTo?: (id: string) => string;
+    untilMs?: number | undefined;
+  },
   shown: Shown,
   nowMs: number,
 ): Promise<Opened> {
@@ -196,7 +209,8 @@ async function openOf(
       `INSERT INTO access_step_ups (id, workspace, binding, asked, shown, number, asked_at, expires_at, link)
        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
       [
-        ...[id, workspace, binding, asked, JSON.stringify(shown), number, now, new Date(nowMs + promptMs)],
+        ...[id, workspace, binding, asked, JSON.stringify(shown), number, now],
+        new Date(Math.min(nowMs + promptMs, untilMs)),
         linkTo?.(id) ?? null,
       ],
     );

@@ -54,12 +54,15 @@ export const broker = [
   verb('is granted {policy} in run {run} of {repository}', (said, stage) => {
     decide(said, stage, 'granted');
   }),
-  /** Whoever is named is given it. Options: `for <minutes>`; `a team`, where the target is one. */
+  /** Whoever is named is given it. Options: `for <minutes>`; `by <login>`, who approved it; `a team`, where the target is one. */
   verb('is given {permission} on {target} as {grant}', (said, stage) => {
+    const by = said.option('by');
+    const approver = by === undefined ? undefined : stage.user(by);
     tell(stage, 'dev.cdeventsx.tripline-access.granted', {
       ...{ ...rightOf(said, stage), 'tripline.access.grant': said.the('grant') },
       'tripline.grant.permission': said.the('permission'),
       'tripline.grant.expires_at': stage.time(said.atMs + Number(said.option('for') ?? 60) * 60_000),
+      ...(approver && { 'user.id': String(approver.id), 'user.name': approver.login }),
     });
   }),
   /** Option: `a team`. */
@@ -118,6 +121,7 @@ function rightOf(said: Said, stage: Stage) {
     'tripline.grant.kind': (isTeam ? 'team-member' : isRepository ? 'collaborator' : 'org-member') as 'collaborator',
     ...{ 'tripline.grant.grantee': login, 'tripline.grant.grantee_id': String(id) },
     ...{ 'tripline.grant.target': target, 'tripline.grant.target_id': String(targetId) },
+    ...(isRepository && !isTeam ? { 'vcs.repository.id': String(targetId), 'vcs.repository.name': target } : {}),
   };
 }
 
