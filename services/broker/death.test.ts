@@ -184,7 +184,8 @@ async function play(death?: Death) {
 test('at each call of a grant: nothing is handed out that the log does not name, and nothing lives that nobody knows of', async () => {
   const { status, calls } = await play();
   expect(status).toBe(201);
-  expect(calls).toBeGreaterThan(20);
+  // Spent, written down, asked whether it is stopped, minted and recorded twice, told to the log.
+  expect(calls).toBeGreaterThanOrEqual(9);
   const statuses = new Map<string, number>();
   // Before a call a process stands where it stood after the one before.
   const deaths = Array.from({ length: calls }, (_, nth) => nth + 1).flatMap((at): Death[] => [

@@ -4,6 +4,8 @@ import type { Logger } from '@tripline/runtime/logger';
 import { forget } from './store/forgetting.ts';
 
 const everyMs = 3_600_000;
+/** A broker that starts has ends to note, and jobs that wait: what may be deleted can wait too. */
+const firstAfterMs = 60_000;
 
 /**
  * Deletes each hour what is of no more use, until `close`; in a dry run too, whose tokens are spent as well. `grantsKeptMs`: how long
@@ -15,6 +17,7 @@ export function startForgetting(
 ): { close: () => Promise<void> } {
   const closing = new AbortController();
   const forgetting = (async () => {
+    await clock.pause(firstAfterMs, closing.signal);
     while (!closing.signal.aborted) {
       try {
         await forget(db, { nowMs: clock.nowMs(), grantsKeptMs });

@@ -26,7 +26,7 @@ test('the run is told, what waits in any case, and each word is taken; the acces
   expect(told).toEqual({
     result: 'answered',
     value: [
-      { result: 'answered', value: { attempt: 1, isOver: false, ownerId: '65' } },
+      { result: 'answered', value: { attempt: 1, isOver: false, ownerId: '65', actor: { id: '3', name: 'ada' } } },
       { result: 'answered', value: true },
       { kind: 'give-up', reason: 'rejected', message: 'nothing waits' },
     ],

@@ -59,7 +59,8 @@ test('says what, how sure, who, what happened with links, what was done and what
   ])
     expect(text).toContain(part);
   const actions = JSON.stringify(message.blocks[1]);
-  for (const id of Object.values(actionIds)) expect(actions).toContain(id);
+  const { endAccess: _, openAccess: __, ...ofIncidents } = actionIds;
+  for (const id of Object.values(ofIncidents)) expect(actions).toContain(id);
 });
 
 test('the first screen says what it is, offers the buttons, says who has it, and leads to what decided', () => {
