@@ -72,6 +72,27 @@ test('asked for, approved by another on the page, given, ended: who had write ha
   await expect.poll(() => s.github.alive()).toBe(0);
 });
 
+test('where nobody answers the page says to whoever asked that they would be alone, and takes their word', async () => {
+  s.inForce = policiesOf(
+    '  fixing: { who: [ada], repositories: [acme/api], permission: admin, for: 60m, approvedBy: [mallory], breakGlass: 5m }',
+  );
+  const stage = await startStepUps(s.db, provider);
+  const id = await s.ask();
+  await s.work();
+  s.nowMs += 5 * minute;
+  await s.work();
+  const prompt = await s.promptOf(id);
+  const link = { url: `https://access.acme.example/step-up/${prompt.id}`, number: prompt.number };
+  const { page } = await stage.signedIn(link.url, { subject: 'ada@acme' });
+  expect([page.response.status, page.text]).toEqual([200, expect.stringContaining('Nobody has answered')]);
+  const done = await stage.approved(link, { subject: 'ada@acme' });
+  expect(done.response.status).toBe(200);
+  await stage.close();
+  s.nowMs += 3000;
+  await s.work();
+  expect(await s.stateOf(id)).toMatchObject({ state: 'given' });
+});
+
 test('who had nothing has nothing again, at once where somebody ends it', async () => {
   const id = await s.given();
   expect(s.github.held.get('11')).toBe('maintain');
