@@ -388,7 +388,10 @@ test('a gate is answered as GitHub describes it: with a verdict, and with a word
   expect(told).toEqual({
     result: 'answered',
     value: {
-      run: { result: 'answered', value: { attempt: 1, isOver: false, ownerId: '1' } },
+      run: {
+        result: 'answered',
+        value: { attempt: 1, isOver: false, ownerId: '1', actor: { id: '1', name: 'octocat' } },
+      },
       waits: { result: 'answered', value: true },
       words: [{ kind: 'done' }, { kind: 'done' }, { kind: 'done' }],
     },
