@@ -42,16 +42,6 @@ export const extendedEvent = (
   return { ...event, id: named(request, said('granted', extension), atMs).id };
 };
 
-export const outlivedEvent = (
-  request: Pick<OpenRequest, 'id' | 'workspace' | 'asked'>,
-  right: Right,
-  { instance, atMs, why }: At & { why: RightEnd },
-): TriplineEvent =>
-  brokerEvent('dev.cdeventsx.tripline-access.outlived', named(request, 'outlived', atMs), {
-    ...rightAttributes({ ...right, instance, permission: request.asked.permission }),
-    ...{ 'tripline.access.grant': request.id, 'tripline.access.policy': right.policy, 'tripline.access.end': why },
-  });
-
 /** Told before it is given: what GitHub then tells of it is excused by this, and no more. */
 export const grantedEvent = (
   request: Pick<OpenRequest, 'id' | 'workspace' | 'asked'>,
@@ -68,12 +58,17 @@ export const grantedEvent = (
     ...(right.approvedBy && { 'user.id': right.approvedBy.account.id, 'user.name': right.approvedBy.account.name }),
   });
 
-export const endedEvent = (
-  request: Pick<OpenRequest, 'id' | 'workspace' | 'asked'>,
-  right: Right,
-  { instance, atMs, why }: At & { why: RightEnd },
-): TriplineEvent =>
-  brokerEvent('dev.cdeventsx.tripline-access.ended', named(request, 'ended', atMs), {
-    ...rightAttributes({ ...right, instance, permission: request.asked.permission }),
-    ...{ 'tripline.access.grant': request.id, 'tripline.access.policy': right.policy, 'tripline.access.end': why },
-  });
+const endEvent =
+  (what: 'ended' | 'outlived') =>
+  (
+    request: Pick<OpenRequest, 'id' | 'workspace' | 'asked'>,
+    right: Right,
+    { instance, atMs, why }: At & { why: RightEnd },
+  ): TriplineEvent =>
+    brokerEvent(`dev.cdeventsx.tripline-access.${what}`, named(request, what, atMs), {
+      ...rightAttributes({ ...right, instance, permission: request.asked.permission }),
+      ...{ 'tripline.access.grant': request.id, 'tripline.access.policy': right.policy, 'tripline.access.end': why },
+    });
+export const endedEvent = endEvent('ended');
+/** It is to be over, and could not be taken back. */
+export const outlivedEvent = endEvent('outlived');
