@@ -5,7 +5,7 @@ import { redactText } from '@tripline/runtime/redact';
 import { incidentOf } from './request-ends.ts';
 import { deniedEvent, requestedEvent } from './request-events.ts';
 import { longestPauseMs, type RequestParts, type Step } from './request-step.ts';
-import { openRequestPrompt, readRequestAnswer, type ShownRequest } from './store/approvals.ts';
+import { openRequestPrompt, type Proof, readRequestAnswer, type ShownRequest } from './store/approvals.ts';
 import { close, type OpenRequest, type Right, settle, waitOn } from './store/requests.ts';
 
 /** How long somebody has to approve, ms. */
@@ -45,18 +45,21 @@ export const consider: Step = async (parts, by, request) => {
   if (answer.is === 'refused')
     return close(db, held, { state: 'denied', why: `${answer.account.name} denied it`, nowMs });
   const { account, method, isPhishingResistant } = answer;
-  const isOwn = isAlone && account.id === allowed.grantee.id;
-  if (!isOwn && !allowed.approvers.some((one) => one.id === account.id))
-    return deny(parts, by, request, `${account.name} approved it, and may not any more`);
-  if (allowed.phishingResistant && !isPhishingResistant)
-    return deny(
-      parts,
-      by,
-      request,
-      `the second factor of ${account.name} resists no phishing, as policies want by now`,
-    );
+  const fault = faultOfApproval(answer, shown);
+  if (fault !== undefined) return deny(parts, by, request, fault);
   return approve(parts, by, request, allowed, { account, method, isPhishingResistant });
 };
+
+/** Why an approval counts for nothing by now, by whom policies ask and for what factor; undefined where it counts. */
+export function faultOfApproval(
+  { account, isPhishingResistant }: Pick<Proof, 'account' | 'isPhishingResistant'>,
+  { asked, phishingResistant }: Pick<ShownRequest, 'asked' | 'phishingResistant'>,
+): string | undefined {
+  if (!asked.people.some(({ id }) => id === account.id)) return `${account.name} approved it, and may not any more`;
+  return phishingResistant && !isPhishingResistant
+    ? `the second factor of ${account.name} resists no phishing, as policies want by now`
+    : undefined;
+}
 
 const shownOf = (
   { instance }: RequestParts,

@@ -1,5 +1,6 @@
 import { decidePerson, type PersonAllowed } from '@tripline/access/decide-person';
 import { redactText } from '@tripline/runtime/redact';
+import { faultOfApproval } from './request-approval.ts';
 import { deniedEvent, extendedEvent } from './request-events.ts';
 import type { RequestParts } from './request-step.ts';
 import { openRequestPrompt, type Proof, readRequestAnswer, type ShownRequest } from './store/approvals.ts';
@@ -41,10 +42,8 @@ export async function considerExtension(
   }
   const { account, method, isPhishingResistant } = answer;
   if (answer.is === 'refused') return deny(`${account.name} denied it`);
-  if (!allowed.approvers.some(({ id }) => id === account.id))
-    return deny(`${account.name} approved it, and may not any more`);
-  if (allowed.phishingResistant && !isPhishingResistant)
-    return deny(`the second factor of ${account.name} resists no phishing, as policies want by now`);
+  const fault = faultOfApproval(answer, shown);
+  if (fault !== undefined) return deny(fault);
   return extend(parts, claim, request, extension, { account, method, isPhishingResistant });
 }
 
