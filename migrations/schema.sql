@@ -236,7 +236,9 @@ CREATE TABLE access_policy_faults (
   revision text,
   fault text NOT NULL,
   since timestamp with time zone NOT NULL DEFAULT now(),
+  kind text,
   CONSTRAINT access_policy_faults_fault_check CHECK ((fault <> ''::text)),
+  CONSTRAINT access_policy_faults_kind_check CHECK ((kind = ANY (ARRAY['unreadable'::text, 'unreviewed'::text, 'review-unknown'::text, 'other-repository'::text, 'unusable'::text]))),
   CONSTRAINT access_policy_faults_place_check CHECK ((place <> ''::text)),
   CONSTRAINT access_policy_faults_revision_check CHECK ((revision <> ''::text)),
   CONSTRAINT access_policy_faults_pkey PRIMARY KEY (place)
@@ -1185,6 +1187,26 @@ CREATE INDEX told_waiting ON public.told USING btree (id) WHERE ((sink = 'slack'
 CREATE INDEX trail_by_event ON ONLY public.trail USING btree (event_id);
 CREATE INDEX trail_by_workspace ON ONLY public.trail USING btree (workspace, appended_at);
 CREATE INDEX undelivered_due ON public.undelivered USING btree (hook, asked, first_failed_at) WHERE (made_at IS NULL);
+
+CREATE OR REPLACE FUNCTION public.access_end_former(of_former text[], at_time timestamp with time zone, due_from timestamp with time zone)
+ RETURNS integer
+ LANGUAGE plpgsql
+AS $function$
+#variable_conflict use_column
+DECLARE
+  ended text[];
+BEGIN
+  WITH ending AS MATERIALIZED (
+    SELECT id FROM access_grants WHERE id = ANY (of_former) AND ending_at IS NULL ORDER BY id FOR UPDATE
+  ), set_ending AS (
+    UPDATE access_grants g SET ending_at = at_time, ending_why = 'asked-again' FROM ending WHERE g.id = ending.id RETURNING g.id
+  )
+  SELECT array_agg(id) INTO ended FROM set_ending;
+  UPDATE access_credentials SET state = 'ending', due_at = due_from WHERE grant_id = ANY (ended) AND state = 'live';
+  PERFORM pg_notify('tripline_access', id) FROM unnest(ended) AS of_ended (id);
+  RETURN coalesce(cardinality(ended), 0);
+END $function$
+;
 
 CREATE OR REPLACE FUNCTION public.access_grant_under_lock(of_run text, of_job text, of_grant text)
  RETURNS TABLE(ending_why text, end_key text)

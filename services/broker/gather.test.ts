@@ -5,6 +5,8 @@ import { readLock } from '@tripline/access/lock';
 import { readPolicies } from '@tripline/access/policy';
 import { loadConfig } from '@tripline/config/config';
 import type { Db } from '@tripline/db/database';
+import { knownRunPayload, knownRunsChannel } from '@tripline/db/known-runs';
+import { systemClock } from '@tripline/runtime/clock';
 import { createLogger } from '@tripline/runtime/logger';
 import { partitionOf } from '@tripline/stream/partition';
 import { forEachTest } from '@tripline/testing/postgres/for-each-test';
@@ -12,6 +14,7 @@ import { describe, expect, test } from 'vitest';
 import { recordFindings, someFinding } from '../../test/faults/recorded-findings.ts';
 import type { ProvedJob } from './asking.ts';
 import { createGather, type GatherParts } from './gather.ts';
+import { openRunNews } from './run-news.ts';
 
 const nowMs = Date.parse('2026-11-28T12:00:00Z');
 const sha = '1'.repeat(40);
@@ -116,6 +119,40 @@ describe('what is told of a job that asks', () => {
     const away = gathering();
     expect(await away.known()).toMatchObject({ job: 'unknown', runner: undefined });
     expect(away.asked).toEqual(['501']);
+  });
+
+  test('is heard of as soon as the detector tells it, though a signal came while it was read', async () => {
+    const logger = createLogger({ service: 'broker', level: 'silent' });
+    const news = openRunNews({ db, clock: systemClock, logger });
+    const run = 'github:github.com:74#9';
+    /** As services/detector/store/known-runs.ts does it, whose test holds that it signals. */
+    const tellAndSignal = async () => {
+      await tell([told, first]);
+      await owner.pool.query('SELECT pg_notify($1, $2)', [knownRunsChannel, knownRunPayload('acme', run)]);
+    };
+    try {
+      const listens = () =>
+        owner.pool.query(`SELECT FROM pg_stat_activity WHERE query LIKE 'LISTEN tripline_known_runs'`);
+      await expect.poll(async () => (await listens()).rowCount, { interval: 5, timeout: 10_000 }).toBe(1);
+      const waiting = news.of('acme', run);
+      const other = news.of('acme', 'github:github.com:74#10');
+      await tellAndSignal();
+      await expect.poll(() => waiting.signal.aborted, { interval: 5, timeout: 10_000 }).toBe(true);
+      expect(other.signal.aborted).toBe(false);
+      waiting.forget();
+      other.forget();
+      await owner.pool.query('DELETE FROM known_runs');
+      // Nobody looks again by themselves within this time.
+      const gather = createGather({
+        ...{ config: loadConfig({}, '/'), db, logger, news, waitMs: 3_600_000, askJob: async () => undefined },
+        clock: { ...systemClock, pause: (_, signal) => systemClock.pause(3_600_000, signal) },
+      });
+      const asking = gather(job, policy, { workspace: 'acme', address: '203.0.113.7' });
+      await tellAndSignal();
+      expect((await asking).known).toMatchObject({ job: 'running', reviewed: { is: 'reviewed' } });
+    } finally {
+      await news.close();
+    }
   });
 
   test('of another attempt, repository, workspace or issuer is of another', async () => {

@@ -14,13 +14,16 @@ import type { Clock } from '@tripline/runtime/clock';
 import type { Logger } from '@tripline/runtime/logger';
 import type { Gather, ProvedJob } from './asking.ts';
 import { disagreementsOf, isOf } from './compare-with-log.ts';
+import type { RunNews } from './run-news.ts';
 import { readKnownRun } from './store/known-runs.ts';
 
 /** How long what the log has yet to tell is waited for, ms. */
 const usualWaitMs = 8000;
 /** How long GitHub is asked about what it did not tell, ms. */
 const askMs = 1500;
+/** How often it is looked for what the log has yet to tell, ms; with signals of it, only for those that got lost. */
 const lookEveryMs = 200;
+const signalledLookEveryMs = 2000;
 /** So long after its start what would show that a commit is reviewed may be on its way, ms. */
 const freshMs = 60_000;
 
@@ -31,6 +34,8 @@ export type GatherParts = {
   logger: Logger;
   /** 8 s unless told otherwise. */
   waitMs?: number | undefined;
+  /** Signals what is told; without it, it is only looked for. */
+  news?: Pick<RunNews, 'of'> | undefined;
   /** In the place of GitHub's API; undefined where it tells of no such job. */
   askJob?: (job: ProvedJob) => Promise<GitHubJobState | undefined>;
 };
@@ -52,20 +57,27 @@ export function createGather(parts: GatherParts): Gather {
   const { config, db, clock, logger, waitMs = usualWaitMs } = parts;
   const askJob = parts.askJob ?? ((job) => askGitHub({ config, clock, logger }, job));
 
-  async function waitFor(job: ProvedJob, policy: Policy, read: () => Promise<ToldJobs>): Promise<ToldJobs> {
+  async function waitFor(job: ProvedJob, policy: Policy, workspace: string, run: string): Promise<ToldJobs> {
     const untilMs = clock.nowMs() + waitMs;
     for (;;) {
-      const told = await read();
-      const leftMs = untilMs - clock.nowMs();
-      if (leftMs <= 0 || isAllTold(told, job, policy, clock.nowMs())) return told;
-      await clock.pause(Math.min(lookEveryMs, leftMs));
+      // Before it is read: what is told from then on wakes it.
+      const news = parts.news?.of(workspace, run);
+      try {
+        const told = toldOf(job, await readKnownRun(db, workspace, run));
+        const leftMs = untilMs - clock.nowMs();
+        if (leftMs <= 0 || isAllTold(told, job, policy, clock.nowMs())) return told;
+        const everyMs = news === undefined ? lookEveryMs : signalledLookEveryMs;
+        await clock.pause(Math.min(everyMs, leftMs), news?.signal);
+      } finally {
+        news?.forget();
+      }
     }
   }
 
   return async (job, policy, { workspace, address }) => {
     const repositoryKey = thingKey('github', instanceOfIssuer(job.issuer), job.repository.id);
     const run = runKeyIn(repositoryKey, job.run.id);
-    const told = await waitFor(job, policy, async () => toldOf(job, await readKnownRun(db, workspace, run)));
+    const told = await waitFor(job, policy, workspace, run);
     const { own, ofAttempt, behindMs } = told;
     const lacksRunner = needsRunner(policy, job) && own?.known.runner === undefined;
     const isUnknown = own === undefined || own.known.job === 'unknown' || (own.known.job === 'running' && lacksRunner);

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { exampleLock, examplePolicies } from '@tripline/access/access.example';
 import type { LoggedJob } from '@tripline/access/known-run';
 import type { Db } from '@tripline/db/database';
+import { knownRunPayload, knownRunsChannel } from '@tripline/db/known-runs';
 import { rule as unreviewed } from '@tripline/rules/build-from-unreviewed-commit';
 import { watchCommits } from '@tripline/testing/postgres/commits';
 import { forEachTest } from '@tripline/testing/postgres/for-each-test';
@@ -91,6 +92,21 @@ describe('what is known of runs', () => {
     await by.batch(records.slice(begun + 1, -1));
     expect(recorded).toEqual([begun]);
     expect((await db.pool.query('SELECT told_at FROM known_runs')).rows).toEqual(before.rows);
+  });
+
+  test('is signalled to brokers by the key of the run, in the transaction that tells it', async () => {
+    const heard: (string | undefined)[] = [];
+    const broker = await owner.pool.connect();
+    broker.on('notification', ({ payload }) => heard.push(payload));
+    await broker.query(`LISTEN ${knownRunsChannel}`);
+    const by = await detectorOf(db);
+    await by.assign();
+    await by.batch(records.slice(0, -1));
+    await by.batch(records.slice(-1));
+    await broker.query('SELECT 1');
+    broker.release(true);
+    const [{ run }] = (await db.pool.query('SELECT run FROM known_runs')).rows;
+    expect(heard).toEqual([knownRunPayload('acme', run), knownRunPayload('acme', run)]);
   });
 
   test('is the same whichever query fails', async () => {

@@ -1,5 +1,6 @@
 import type { KnownHead } from '@tripline/access/known-head';
 import type { LoggedJob } from '@tripline/access/known-run';
+import { knownRunsChannel, mostOfPayload } from '@tripline/db/known-runs';
 import type { ClientBase, Pool } from 'pg';
 
 /** What is known of the jobs of a run, by the run's key. `jobs`: JSON of them. */
@@ -16,14 +17,19 @@ export const nothingTold: WhatIsTold = { runs: [], heads: [] };
 export const jobsAsJson = (jobs: readonly LoggedJob[]): string =>
   JSON.stringify(jobs, (_, value) => (typeof value === 'string' ? value.toWellFormed().replaceAll('\0', '') : value));
 
-/** Writes what was told in a batch at `logTimeMs`, in the caller's transaction. Each run stands once in `known`. */
+/**
+ * Writes what was told in a batch at `logTimeMs`, in the caller's transaction, with whose end brokers hear of it. Each run stands once
+ * in `known`.
+ */
 export async function writeKnownRuns(client: ClientBase, known: readonly KnownRun[], logTimeMs: number): Promise<void> {
   if (known.length === 0) return;
   await client.query(
-    `INSERT INTO known_runs (workspace, run, jobs, told_at)
-     SELECT workspace, run, jobs::jsonb, to_timestamp($2 / 1000.0)
-     FROM json_to_recordset($1::json) AS k(workspace text, run text, jobs text)
-     ON CONFLICT (workspace, run) DO UPDATE SET jobs = excluded.jobs, told_at = excluded.told_at`,
+    `WITH written AS (
+       INSERT INTO known_runs (workspace, run, jobs, told_at)
+       SELECT workspace, run, jobs::jsonb, to_timestamp($2 / 1000.0)
+       FROM json_to_recordset($1::json) AS k(workspace text, run text, jobs text)
+       ON CONFLICT (workspace, run) DO UPDATE SET jobs = excluded.jobs, told_at = excluded.told_at RETURNING workspace, run)
+     SELECT pg_notify('${knownRunsChannel}', left(workspace || ' ' || run, ${mostOfPayload})) FROM written`,
     [JSON.stringify(known), logTimeMs],
   );
 }
