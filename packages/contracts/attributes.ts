@@ -270,6 +270,8 @@ export const attributes = {
   /** Hex SHA-256 of the file of policies, and the commit that it was read at; the latter absent where it is a local file. */
   'tripline.access.policy_sha256': id,
   'tripline.access.policy_revision': id,
+  /** Hex SHA-256 of the policy itself as it was read: the same while nothing of it changes, whatever else of the file does. */
+  'tripline.access.entry_sha256': id,
   'tripline.access.tier': text,
   /** Every condition that spoke against it, as packages/access/reason.ts has them. */
   'tripline.access.reasons': z.array(z.object({ condition: text, state: text, wanted: text, found: text })),

@@ -34,18 +34,14 @@ const mintSchema = observedSchema.extend({
   heardMs: z.number(),
 });
 /**
- * `revoked`: the provider said that it is dead; `outlived`: it was to be dead, and could not be revoked for a minute; `lost`: it was asked
- * for and never recorded, so that nobody was given it, and whether it lives the provider cannot be asked.
+ * `revoked`: the provider said that it is dead; `outlived`: it was to be dead, and could not be revoked for a minute. Former versions
+ * kept here what was `lost`, which was never minted as far as anybody knows.
  */
 const endSchema = observedSchema.extend({
   did: z.enum(['revoked', 'outlived', 'lost']),
   kind: z.string(),
   why: z.string(),
   hash: z.string().optional(),
-  /** Of what is lost: until when it may live, ms since the epoch, as far as that is known, and for which job it was asked. */
-  expiresMs: z.number().optional(),
-  repository: z.object({ name: z.string(), key: z.string() }).optional(),
-  run: z.object({ id: z.string(), key: z.string(), attempt: z.number().optional() }).optional(),
 });
 const useSchema = tokenUseSchema.extend({ heardMs: z.number() });
 const mintedSchema = z.object({ mints: z.array(mintSchema), ends: z.array(endSchema), uses: z.array(useSchema) });
@@ -59,10 +55,9 @@ const ends: Bound<MintEnd> = { kind: 'ends', authorOf: () => '', mostPerAuthor: 
 /** A token lives an hour: the first use in each minute of two. */
 const uses: Bound<MintUse> = { kind: 'uses', authorOf: () => '', mostPerAuthor: 120, most: 120, rolls: 'all' };
 
-const isEndOfMint = eventIs('dev.cdeventsx.tripline-credential.revoked', 'dev.cdeventsx.tripline-credential.outlived');
+const isEnd = eventIs('dev.cdeventsx.tripline-credential.revoked', 'dev.cdeventsx.tripline-credential.outlived');
 const reads = [
   ...audited,
-  'dev.cdeventsx.tripline-access.ended',
   'dev.cdeventsx.tripline-credential.minted',
   'dev.cdeventsx.tripline-credential.revoked',
   'dev.cdeventsx.tripline-credential.outlived',
@@ -124,15 +119,6 @@ const wantedUser = (by: Account | undefined): string[] =>
 /** The name by which settings want the uses of an account, `login:id`, an id or `name[bot]`. */
 export const wantedAs = (entry: string): string =>
   entry.endsWith('[bot]') ? entry.toLowerCase() : entry.slice(entry.indexOf(':') + 1);
-
-/** What its provider said to be dead after all is not lost. Rights of people end by an event of the same type. */
-function isLost(event: LoggedEvent): boolean {
-  if (!isEvent(event, 'dev.cdeventsx.tripline-access.ended')) return false;
-  const data: Attributes = event.data;
-  const { 'tripline.credential.kind': kind, 'tripline.credential.dead_by': deadBy } = data;
-  return data['tripline.access.end'] === 'lost' && kind !== undefined && deadBy === undefined;
-}
-const isEnd = (event: LoggedEvent): boolean => isEndOfMint(event) || isLost(event);
 
 /** How long a credential is one, ms since the epoch: from its mint until it ended or, where nobody heard of that, expires by itself. */
 type MintLife = { fromMs: number; toMs: number; end: MintEnd | undefined };
@@ -196,13 +182,9 @@ function endOf(event: LoggedEvent): MintEnd {
   const { 'tripline.credential.token_hash': hash, ...data }: Attributes = event.data;
   return {
     ...observedBy(event),
-    did: isLost(event) ? 'lost' : isEvent(event, 'dev.cdeventsx.tripline-credential.revoked') ? 'revoked' : 'outlived',
+    did: isEvent(event, 'dev.cdeventsx.tripline-credential.revoked') ? 'revoked' : 'outlived',
     kind: clip(data['tripline.credential.kind'] ?? '', 100),
     why: data['tripline.access.end'] ?? '',
     ...(hash === undefined ? {} : { hash: clip(hash, 200) }),
-    ...(isLost(event) ? { ...expiryIn(data), ...jobOf(event) } : {}),
   };
 }
-
-const expiryIn = ({ 'tripline.credential.expires_at': at }: Attributes) =>
-  at === undefined ? {} : { expiresMs: parseTime(at) };

@@ -37,23 +37,11 @@ test('what is revoked in time is none', () => {
   );
 });
 
-test('what was asked for and never recorded is low, and says until when it may live', () => {
-  const { findings } = expectTimeline(
-    rule,
-    `
-    09:00  ada  loses g1 of run 7 of acme/app (for 62)      ← FOUND access:g1 [low/high]
-    `,
-  );
-  expect(findings[0]!.summary).toContain('If it was made, it lives until 2026');
-  expect(findings[0]!.entities.map(({ kind }) => kind)).toEqual(['run', 'repository']);
-});
-
-test('what its provider was asked for and is dead is none, nor is the end of a person’s right', () => {
+test('what was asked for and never recorded is another rule’s', () => {
   expectTimeline(
     rule,
     `
-    09:00  ada  loses g1 of run 7 of acme/app (kind vault; dead)
-    09:01  ada  has g2 on acme/app ended
+    09:00  ada  loses g1 of run 7 of acme/app (for 62)
     `,
   );
 });

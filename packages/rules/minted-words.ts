@@ -35,11 +35,9 @@ export const whyEnded = ({ why }: Pick<MintEnd, 'why'>): string => ends[why] ?? 
 export const endLine = (key: string, seen: MintEnd): Basis => ({
   ...{ fact: mintedCredentials, key, seen },
   what:
-    seen.did === 'lost'
-      ? `the broker asked for a ${seen.kind} credential for a job ${runOf(seen)}, and could not record what came of it`
-      : seen.did === 'revoked'
-        ? `it was revoked, since ${whyEnded(seen)}`
-        : `it could not be revoked, though ${whyEnded(seen)}`,
+    seen.did === 'revoked'
+      ? `it was revoked, since ${whyEnded(seen)}`
+      : `it could not be revoked, though ${whyEnded(seen)}`,
 });
 
 export const useLine = (key: string, seen: MintUse): Basis => ({

@@ -3,6 +3,7 @@ import { rule as stateFlooded } from '@tripline/engine/state-flooded';
 import { rule as accessAskedFromElsewhere } from './access-asked-from-elsewhere.ts';
 import { rule as accessBreakGlass } from './access-break-glass.ts';
 import { rule as accessDeniedBurst } from './access-denied-burst.ts';
+import { rule as accessPolicyFirstGrant } from './access-policy-first-grant.ts';
 import { rule as accessPolicyWider } from './access-policy-wider.ts';
 import { rule as accessRightLeftAlive } from './access-right-left-alive.ts';
 import { rule as appPermissionEscalated } from './app-permission-escalated.ts';
@@ -34,6 +35,7 @@ import { rule as highScopeTokenApproved } from './high-scope-token-approved.ts';
 import { rule as leakOrExposure } from './leak-or-exposure.ts';
 import { rule as massWorkflowPush } from './mass-workflow-push.ts';
 import { rule as mfaUnproven } from './mfa-unproven.ts';
+import { rule as mintOutcomeUnknown } from './mint-outcome-unknown.ts';
 import { rule as mintedForNoJob } from './minted-for-no-job.ts';
 import { rule as packageManagerActs } from './package-manager-acts.ts';
 import { rules as plainRuns } from './plain-runs.ts';
@@ -121,12 +123,14 @@ export const rules: readonly AnyRule[] = [
   controlDisabledOrAuditSilenced,
   tokenNotMintedByBroker,
   credentialLeftAlive,
+  mintOutcomeUnknown,
   accessRightLeftAlive,
   accessBreakGlass,
   mintedForNoJob,
   accessAskedFromElsewhere,
   accessDeniedBurst,
   accessPolicyWider,
+  accessPolicyFirstGrant,
   standingPrivilegeUnused,
   standingPrivilegeCovered,
   tiersShare,

@@ -8,11 +8,11 @@ import { runNumber } from './runs.ts';
 export const broker = [
   /**
    * For the job of a run: `mints g1 for run 7 of acme/app`. Options: `token <hash>`, as the audit log names it; `from <address>`;
-   * `by policy <name>`; `kind aws`; `for <minutes>` that it lives; `attempt <number>`.
+   * `by policy <name>`; `as <version>` of it; `kind aws`; `for <minutes>` that it lives; `attempt <number>`.
    */
   verb('mints {grant} for run {run} of {repository}', (said, stage) => {
     const lives = Number(said.option('for') ?? 60) * 60_000;
-    const address = said.option('from');
+    const [address, entry] = [said.option('from'), said.option('as')];
     tell(stage, 'dev.cdeventsx.tripline-credential.minted', {
       ...{
         ...jobOf(said, stage),
@@ -22,6 +22,7 @@ export const broker = [
       'tripline.credential.expires_at': stage.time(said.atMs + lives),
       'tripline.credential.scopes': ['contents: write'],
       ...(address === undefined ? {} : { 'client.address': address }),
+      ...(entry === undefined ? {} : { 'tripline.access.entry_sha256': entry }),
     });
   }),
   /** The provider said that it is dead. Options: `token <hash>`, `kind aws`, `as <why>`, a word of `tripline.access.end`. */
@@ -34,12 +35,13 @@ export const broker = [
   }),
   /**
    * It was asked for and never recorded: the broker died, or got no whole answer. Options: `kind aws`; `for <minutes>` that it may live,
-   * as far as that is known; `dead`, as its provider said when it was asked.
+   * as far as that is known; `tier staging`; `dead`, as its provider said when it was asked.
    */
   verb('loses {grant} of run {run} of {repository}', (said, stage) => {
     const lives = said.option('for');
     tell(stage, 'dev.cdeventsx.tripline-access.ended', {
       ...{ ...jobOf(said, stage), ...credentialOf(said), 'tripline.access.end': 'lost' },
+      ...{ 'tripline.access.policy': 'deploy', 'tripline.access.tier': said.option('tier') ?? 'production' },
       ...(lives === undefined
         ? {}
         : { 'tripline.credential.expires_at': stage.time(said.atMs + Number(lives) * 60_000) }),
