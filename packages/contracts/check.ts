@@ -47,7 +47,7 @@ export const criteria = {
   'step-up':
     'nobody who signs in could be known: neither `broker.stepUp.people` nor `accountClaim` says who anybody is',
   grants:
-    'a credential that was given to a job is alive a minute after that has ended, as far as its provider said, or a provider made none by a policy within the last hour, and has made none since',
+    'a credential that was given to a job is alive a minute after that has ended, as far as its provider said; one that a job has could be revoked by no sealing key that is configured; or a provider made none by a policy within the last hour, and has made none since',
   gate: 'a deployment has waited for a minute for an answer that cannot be given, such as one that GitHub does not take',
   rights: 'a right that a person was given for minutes stands a minute after its end',
   policies: 'the newest of access are not in force: not reviewed, wrong, or not to be read',

@@ -35,6 +35,18 @@ test('a credential that is alive a minute after its job ended is broken, and say
   expect(await check()).toMatchObject([{ state: 'ok', detail: 'nothing that was given is alive' }]);
 });
 
+test('a credential that no configured key could revoke is broken while its job runs', async () => {
+  await addGrant(fresh.db, { id: 'g1', keys, askedAtMs: ago(1) });
+  await fresh.db.pool.query(`UPDATE access_credentials SET last_fault = 'sealed by a key that is not named'`);
+  expect(await check()).toEqual([
+    {
+      ...{ name: 'grants', state: 'broken' },
+      detail: expect.stringMatching(/^one credential that a job has cannot be revoked .*sealed by a key/),
+      remedy: expect.stringContaining('put the former key back'),
+    },
+  ]);
+});
+
 test('shows that no end of any job is received while something is alive for long', async () => {
   await addGrant(fresh.db, { id: 'g1', keys, askedAtMs: ago(11) });
   expect(await check()).toMatchObject([{ state: 'ok', detail: expect.stringMatching(/no end of any job/) }]);

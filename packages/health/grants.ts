@@ -12,6 +12,8 @@ export async function checkGrants({ pool }: Pick<Db, 'pool'>): Promise<Check[]> 
     given: boolean;
     live: number;
     left_alive: number;
+    unopenable: number;
+    seal_fault: string | null;
     kinds: string[] | null;
     fault: string | null;
     longest_ms: number | null;
@@ -20,6 +22,8 @@ export async function checkGrants({ pool }: Pick<Db, 'pool'>): Promise<Check[]> 
     `SELECT EXISTS (SELECT FROM access_grants) AS given,
        count(*) FILTER (WHERE c.state = 'live')::int AS live,
        count(*) FILTER (WHERE late)::int AS left_alive,
+       count(*) FILTER (WHERE c.state = 'live' AND c.last_fault IS NOT NULL)::int AS unopenable,
+       min(c.last_fault) FILTER (WHERE c.state = 'live') AS seal_fault,
        array_agg(DISTINCT c.kind) FILTER (WHERE late) AS kinds,
        (array_agg(c.last_fault ORDER BY g.ending_at) FILTER (WHERE late AND c.last_fault IS NOT NULL))[1] AS fault,
        extract(epoch FROM clock_timestamp() - min(g.asked_at) FILTER (WHERE c.state = 'live'))::float8 * 1000 AS longest_ms,
@@ -38,6 +42,13 @@ export async function checkGrants({ pool }: Pick<Db, 'pool'>): Promise<Check[]> 
     const detail = `${many} alive (${kinds!.join(', ')}) a minute after its job ended${fault === null ? '' : `: ${fault}`}`;
     const remedy =
       'see to what its provider says, and that a broker runs; `npx tripline access grants --live` lists them, to be revoked by hand at worst';
+    return [{ name, state: 'broken', detail, remedy }];
+  }
+  const { unopenable, seal_fault: sealFault } = rows[0]!;
+  if (unopenable > 0) {
+    const detail = `${unopenable === 1 ? 'one credential that a job has' : `${unopenable} credentials that jobs have`} cannot be revoked by a key that is configured: ${sealFault}`;
+    const remedy =
+      'put the former key back into broker.sealingKeys (TRIPLINE_BROKER_SEALING_KEY), behind the new one, and start the broker anew; where it is lost, they end by themselves within an hour';
     return [{ name, state: 'broken', detail, remedy }];
   }
   const alive =

@@ -13,6 +13,7 @@ import { checkGrants } from './grants.ts';
 import { readHooks } from './hooks.ts';
 import { readImports } from './imports.ts';
 import { checkMints } from './mints.ts';
+import { checkPolicies } from './policies.ts';
 import { checkPolls } from './polls.ts';
 import { readReloadFaults } from './reload-faults.ts';
 import { checkRights } from './rights.ts';
@@ -59,7 +60,7 @@ export async function checkHealth(
     imports,
     redelivery,
     polledFeeds,
-    policies,
+    checkPolicies,
     checkFeedSilences,
     checkGrants,
     checkMints,
@@ -226,20 +227,6 @@ const takers = {
   prompt: ['message to whoever is asked for a second factor', 'notifier'],
   ask: ['look-up or import', 'detector'],
 } as const;
-
-/** What keeps the newest policies of access from being in force: jobs are answered by former ones, or by none. */
-async function policies(db: Db): Promise<Check[]> {
-  const { rows } = await db.pool.query<{ place: string; fault: string; since: Date }>(
-    'SELECT place, fault, since FROM access_policy_faults ORDER BY place',
-  );
-  return rows.map(({ place, fault, since }) => ({
-    name: 'policies',
-    state: 'broken',
-    detail: `the newest of ${place} are not in force since ${moment(since)} UTC: ${fault}`,
-    remedy:
-      'have them corrected, reviewed by somebody else and merged; `tripline access lint` and `test` say what is wrong',
-  }));
-}
 
 /** Without this check it would go unnoticed that acts of people do not reach the trail: the changes themselves work. */
 async function outbox(db: Db): Promise<Check[]> {

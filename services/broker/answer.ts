@@ -58,4 +58,9 @@ export const tokenSpent = refuse(
 );
 export const jobAsksTooOften = (retryAfterS: number): Answer =>
   refuse('too-many-requests', `This job asks too often: ask again in ${retryAfterS} s`, { retryAfterS });
+export const tooManyInHand: Answer = refuse(
+  'too-many-requests',
+  'Too many requests of this job or repository are being decided: ask again in 2 s',
+  { retryAfterS: 2 },
+);
 export const jobEnded = refuse('job-ended', 'The job has ended: nothing is given to it any more');

@@ -13,6 +13,7 @@ import type { EventParts } from './append-events.ts';
 import type { JobKeys } from './keys.ts';
 import type { CurrentPolicies, PoliciesInForce } from './local-policies.ts';
 import type { Measures } from './measures.ts';
+import type { Rooms } from './rooms.ts';
 import type { Seals } from './seal.ts';
 
 /** A job of GitHub Actions, with the proof of who it is. */
@@ -55,6 +56,8 @@ export type ExchangeParts = EventParts & {
   gather: Gather;
   /** How often one job may ask, by its key, wherever it asks from: each request waits for what is known, and asks GitHub. */
   jobLimit: RateLimit;
+  /** How many requests of one job and of one repository are decided at once. */
+  rooms: Rooms;
   /** Random, and nobody’s but this grant’s. */
   makeId: () => string;
   /** Whether every end of a job is known that the log held at the start: before, nothing is decided. */

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Config } from '@tripline/config/config';
+import type { TriplineEvent } from '@tripline/contracts/event';
 import type { Db } from '@tripline/db/database';
 import { trustedIssuers } from '@tripline/identity/registry';
 import { createVerifier } from '@tripline/identity/verify';
@@ -7,6 +8,7 @@ import { isRemediationStopped } from '@tripline/incidents/kill-switch';
 import { type Minters, openMinters } from '@tripline/integrations/minters';
 import { createOutbound } from '@tripline/integrations/outbound';
 import type { Clock } from '@tripline/runtime/clock';
+import { createLifecycle } from '@tripline/runtime/lifecycle';
 import { ConfigError } from '@tripline/runtime/load-settings';
 import type { Logger } from '@tripline/runtime/logger';
 import type { Metrics } from '@tripline/runtime/metrics';
@@ -26,7 +28,9 @@ import { createMeasures } from './measures.ts';
 import { type Mode, modeOf } from './mode.ts';
 import { createRepositoryPolicies } from './policies.ts';
 import { startRequesting } from './requesting.ts';
+import { createRooms, type RoomSizes } from './rooms.ts';
 import { createRoutes } from './routes.ts';
+import { openRunNews } from './run-news.ts';
 import { createSeals, type Seals } from './seal.ts';
 import { startStandingLooks } from './standing.ts';
 import { openStepUps } from './step-up-for-jobs.ts';
@@ -50,11 +54,15 @@ export type BrokerSeams = {
   isCaughtUp?: () => boolean;
   /** How long what the log has yet to tell is waited for, ms. */
   waitMs?: number;
+  rooms?: RoomSizes;
 };
 
 const dayMs = 24 * 3_600_000;
 /** A job asks for a few policies, and again each few seconds while somebody has yet to stand for it. */
 const rateOfJob = { perSecond: 1, burst: 60 };
+
+/** A matrix has 256 jobs at most, and a job asks by a few policies at once. */
+const roomSizes: RoomSizes = { ofJob: 8, ofRepository: 512 };
 
 export type BrokerParts = { config: Config; db: Db; stream: Stream; logger: Logger; clock: Clock; metrics: Metrics };
 
@@ -82,55 +90,62 @@ export async function createBroker(parts: BrokerParts, seams: BrokerSeams = {}):
     },
   );
   const workspaces = createWorkspaces(config);
-  const gather = seams.gather ?? createGather({ ...parts, waitMs: seams.waitMs });
-  const stepUps = openStepUps(parts);
-  // What was given is ended also by a broker that is a dry run by now.
-  const opened = mode.mints ? await openGiving(parts, seams) : undefined;
-  const giving = mode.isDryRun ? undefined : opened;
-  // Tests that say what is known of ends have no log to read it from.
-  const hasLog = seams.isCaughtUp === undefined;
-  const ending = opened && hasLog ? await startEnding({ ...parts, ...opened, alsoHears: gateHears }) : undefined;
-  const repository =
-    seams.policies === undefined && isOfRepository(config) ? await createRepositoryPolicies(parts) : null;
-  const policies = seams.policies ?? repository?.current ?? policiesOf(config);
-  const isGated = settings.policy !== undefined && hasLog;
-  const watch = isGated && ending === undefined ? await watchForGate(parts) : undefined;
-  const gate = isGated ? startGating(parts, policies, stepUps?.atGate) : undefined;
-  const requests = await startRequesting(parts, policies);
-  const routes = createRoutes({
-    ...{ config, db, stream, logger, clock, measures, verify, workspaces, policies, gather, settings },
-    ...{ giving, approvalFor: stepUps?.approvalFor, openStepUp: seams.openStepUp ?? stepUps?.openStepUp },
-    stsAudience: stsAudienceOf(identity.audience),
-    isCaughtUp: seams.isCaughtUp ?? ending?.caughtUp ?? (() => true),
-    jobLimit: createRateLimit(rateOfJob, () => clock.nowMs()),
-    makeId: randomUUID,
-  });
-  const looks =
-    settings.eventKeys === undefined
-      ? undefined
-      : startStandingLooks({ config, db, clock, logger, policies, append: (events) => appendEvents(parts, events) });
-  const forgetting = startForgetting(parts, config.retentionDays * dayMs);
-  return {
-    mode,
-    routes: (app) => {
-      routes(app);
-      stepUps?.routes(app);
-    },
-    async ready() {
-      await db.pool.query('SELECT 1');
-      await stream.check();
-      await (ending ?? watch)?.ready();
-    },
-    async close() {
-      await forgetting.close();
-      await requests?.close();
-      await gate?.close();
-      await looks?.close();
-      await repository?.close();
-      await (ending ?? watch)?.close();
-      await opened?.close();
-    },
-  };
+  const lifecycle = createLifecycle(logger);
+  const opened = <T extends { close: () => Promise<void> } | undefined>(name: string, thing: T): T =>
+    lifecycle.opened(name, thing, (one) => one?.close());
+  try {
+    const stepUps = openStepUps(parts);
+    // What was given is ended also by a broker that is a dry run by now.
+    const minting = opened('what mints', mode.mints ? await openGiving(parts, seams) : undefined);
+    const giving = mode.isDryRun ? undefined : minting;
+    // Tests that say what is known of ends have no log to read it from.
+    const hasLog = seams.isCaughtUp === undefined;
+    const ending = opened(
+      'ends of grants',
+      minting && hasLog ? await startEnding({ ...parts, ...minting, alsoHears: gateHears }) : undefined,
+    );
+    const repository = opened(
+      'policies',
+      seams.policies === undefined && isOfRepository(config) ? await createRepositoryPolicies(parts) : undefined,
+    );
+    const policies = seams.policies ?? repository?.current ?? policiesOf(config);
+    const isGated = settings.policy !== undefined && hasLog;
+    const watch = opened('questions of gates', isGated && ending === undefined ? await watchForGate(parts) : undefined);
+    opened('the gate', isGated ? startGating(parts, policies, stepUps?.atGate) : undefined);
+    opened('rights of people', await startRequesting(parts, policies));
+    const news = opened('news of runs', seams.gather === undefined ? openRunNews(parts) : undefined);
+    const gather = seams.gather ?? createGather({ ...parts, waitMs: seams.waitMs, news });
+    const routes = createRoutes({
+      ...{ config, db, stream, logger, clock, measures, verify, workspaces, policies, gather, settings },
+      ...{ giving, approvalFor: stepUps?.approvalFor, openStepUp: seams.openStepUp ?? stepUps?.openStepUp },
+      stsAudience: stsAudienceOf(identity.audience),
+      isCaughtUp: seams.isCaughtUp ?? ending?.caughtUp ?? (() => true),
+      jobLimit: createRateLimit(rateOfJob, () => clock.nowMs()),
+      rooms: createRooms(seams.rooms ?? roomSizes),
+      makeId: randomUUID,
+    });
+    const append = (events: readonly TriplineEvent[]) => appendEvents(parts, events);
+    if (settings.eventKeys !== undefined)
+      opened('looks at what stands', startStandingLooks({ config, db, clock, logger, policies, append }));
+    opened('forgetting', startForgetting(parts, config.retentionDays * dayMs));
+    return {
+      mode,
+      routes: (app) => {
+        routes(app);
+        stepUps?.routes(app);
+      },
+      async ready() {
+        await db.pool.query('SELECT 1');
+        await stream.check();
+        await (ending ?? watch)?.ready();
+      },
+      close: () => lifecycle.close(),
+    };
+  } catch (error) {
+    // What refuses to start leaves nothing running, which would keep the process from ending.
+    await lifecycle.close();
+    throw error;
+  }
 }
 
 async function openGiving(

@@ -181,6 +181,43 @@ async function play(death?: Death) {
   return { status: answer?.status, calls: life.calls() };
 }
 
+/** How many of a job's grants do not end, once it has asked again and its broker died at one of its calls. */
+async function playAgain(death: Death) {
+  jobs += 1;
+  const job = String(jobs);
+  const life = mortal(death);
+  const victimDb = openAs(database.db, 'broker');
+  const minter = fakeMinter('github');
+  const seams = {
+    gather,
+    minters: { of: () => ({ ...minter, mint: (order: never) => life.call(() => minter.mint(order)) }) as never },
+  };
+  const options = { gives: true, policies, seams, settings: { broker: limits } };
+  expect((await next.ask(await issuer.token({ check_run_id: job }))).status).toBe(201);
+  const victim = await startBroker({ db: through(victimDb, life), stream: fakeStream(), issuer }, options);
+  const token = await issuer.token({ check_run_id: job });
+  life.count();
+  const answered = victim.ask(token);
+  await Promise.race([answered, life.struck]);
+  const { rows } = await database.db.pool.query(`SELECT FROM access_grants WHERE job_key = $1 AND ending_at IS NULL`, [
+    `acme/github/github.com/74/9/2/${job}`,
+  ]);
+  life.bury();
+  await answered.catch(() => {});
+  await victim.close();
+  await victimDb.close();
+  return { standing: rows.length, calls: life.calls() };
+}
+
+test('at each call of a job that asks again: of its grants one stands at most', async () => {
+  const { calls } = await playAgain({ at: 1000, when: 'after', manner: 'freezes' });
+  expect(calls).toBeGreaterThanOrEqual(7);
+  for (let at = 1; at <= calls; at += 1)
+    expect({ at, ...(await playAgain({ at, when: 'after', manner: 'freezes' })), calls }).toEqual({
+      ...{ at, standing: 1, calls },
+    });
+}, 120_000);
+
 test('at each call of a grant: nothing is handed out that the log does not name, and nothing lives that nobody knows of', async () => {
   const { status, calls } = await play();
   expect(status).toBe(201);

@@ -7,6 +7,7 @@ import type { Metrics } from '@tripline/runtime/metrics';
 import type { Stream } from '@tripline/stream/stream';
 import { appendEvents } from './append-events.ts';
 import { createEndsAtGitHub } from './ask-ends.ts';
+import { checkSeals } from './check-seals.ts';
 import { createEndMeasures } from './end-measures.ts';
 import { startEndingByIncidents } from './incidents-end.ts';
 import { startRevoking, toldAfterMs } from './revoke.ts';
@@ -41,6 +42,7 @@ export type Ending = {
 export async function startEnding(parts: EndingParts): Promise<Ending> {
   const { config, db, stream, clock, logger, metrics, minters, seals, alsoHears } = parts;
   const measures = createEndMeasures(metrics, () => countAlive(db, clock.nowMs() - toldAfterMs));
+  await checkSeals({ db, logger, seals });
   const append = (events: Parameters<typeof appendEvents>[1]) => appendEvents({ stream, config }, events);
   const revoking = startRevoking({
     ...{ db, clock, logger, measures, append },

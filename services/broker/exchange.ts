@@ -6,7 +6,7 @@ import { describeSts, policyOfSts } from '@tripline/access/sts';
 import type { Entity } from '@tripline/contracts/finding';
 import { instanceOfIssuer } from '@tripline/identity/github/instance';
 import { readOpenAt } from '@tripline/incidents/open-at';
-import { type Answer, jobAsksTooOften, jobEnded, refuse, tokenSpent } from './answer.ts';
+import { type Answer, jobAsksTooOften, jobEnded, refuse, tokenSpent, tooManyInHand } from './answer.ts';
 import { appendEvents } from './append-events.ts';
 import type { Asked, Asking, ExchangeParts, StepUpLink } from './asking.ts';
 import { type AskedOf, decidedEvent } from './decided.ts';
@@ -34,6 +34,23 @@ export async function exchange(parts: ExchangeParts, asked: Asked): Promise<Answ
   const { isFirst, hasEnded } = await spend(parts.db, job, keys);
   if (!isFirst) return tokenSpent;
   if (hasEnded) return jobEnded;
+  const place = parts.rooms.enter(keys.job, `${workspace}/${job.issuer}/${job.repository.id}`);
+  if (place === undefined) return tooManyInHand;
+  try {
+    return await answerJob(parts, asked, { job, workspace, keys, askedMs });
+  } finally {
+    place.leave();
+  }
+}
+
+type ProvedAsk = Pick<Asking, 'job' | 'workspace' | 'keys' | 'askedMs'>;
+
+/** The same once it is known who asks, and their token is spent. */
+async function answerJob(
+  parts: ExchangeParts,
+  asked: Asked,
+  { job, workspace, keys, askedMs }: ProvedAsk,
+): Promise<Answer> {
   const policies = parts.policies();
   if ('fault' in policies) return policiesMissing(parts, policies.fault);
   const about = { id: parts.makeId(), job, keys, workspace, address: asked.address, policies, askedMs };

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { Decision } from '@tripline/access/decide';
 import type { Give } from '@tripline/access/policy';
 import { failed } from '@tripline/access/reason';
@@ -254,8 +255,9 @@ function eventsOf(
   minted: readonly MintedPart[],
   decision: Decision,
 ): TriplineEvent[] {
-  const { id, workspace } = asking;
+  const { id, workspace, policy } = asking;
   const atMs = clock.nowMs();
+  const entry = createHash('sha256').update(JSON.stringify(policy)).digest('hex');
   return [
     decidedEvent(asking, decision, { atMs, isDryRun: false }),
     ...minted.map(({ nth, kind, minted: { tokenHash, scopes, expiresAtMs } }) =>
@@ -264,6 +266,7 @@ function eventsOf(
         { id: `access:${id}:minted:${nth}`, workspace, atMs },
         {
           ...grantAttributes(asking),
+          'tripline.access.entry_sha256': entry,
           'tripline.credential.kind': kind,
           'tripline.credential.token_hash': tokenHash,
           'tripline.credential.scopes': [...scopes],

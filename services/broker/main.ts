@@ -1,5 +1,6 @@
 import type { Config } from '@tripline/config/config';
 import { openDatabase } from '@tripline/db/database';
+import { openDatabaseClock } from '@tripline/db/database-clock';
 import { checkHealth } from '@tripline/health/health';
 import { systemClock } from '@tripline/runtime/clock';
 import { createLifecycle, stopSignal } from '@tripline/runtime/lifecycle';
@@ -22,7 +23,9 @@ export async function main(config: Config): Promise<void> {
     const db = lifecycle.opened('database', open, (db) => db.close());
     const stream = await openStream({ config, db, logger, clock: systemClock });
     lifecycle.opened('log', stream, (open) => open.close());
-    const broker = await createBroker({ config, db, stream, logger, clock: systemClock, metrics });
+    // What a replica writes as due, the others do too.
+    const clock = await openDatabaseClock(db, systemClock);
+    const broker = await createBroker({ config, db, stream, logger, clock, metrics });
     lifecycle.opened('broker', broker, (open) => open.close());
     const health = () => checkHealth(db, config, { skipsDenied: true });
     const { ready, routes, mode } = broker;

@@ -196,6 +196,44 @@ describe('policies of a repository', () => {
     expect(events()).toEqual(['in-force first', 'refused']);
   });
 
+  test('say what is to be done by what keeps them from being in force', async () => {
+    const said = async () =>
+      (await checkHealth(owner, { workspaces: [] }))
+        .filter(({ name }) => name === 'policies')
+        .map(({ detail, remedy }) => `${detail} → ${remedy}`);
+    const policies = await start();
+    atMs += 60_000;
+    await policies.look();
+    expect(await said()).toEqual([
+      expect.stringMatching(
+        /none are in force, and every job is answered 503\): .* cannot be read: GitHub is away → see that github.app or github.token may read/,
+      ),
+    ]);
+    head = commit('one');
+    await policies.look();
+    atMs += 60_000;
+    await policies.look();
+    expect(await said()).toEqual([
+      expect.stringMatching(/is reviewed is not known: .* → see that the webhook of that/),
+    ]);
+    await told('one', 'reviewed', null);
+    await policies.look();
+    expect(await said()).toEqual([]);
+    head = commit('two', wider);
+    await told('two', 'unreviewed', 'one');
+    await policies.look();
+    expect(await said()).toEqual([
+      expect.stringMatching(/\(the former ones decide\): .* is not reviewed: .* → have somebody else than its author/),
+    ]);
+    head = commit('three', examplePolicies.replace('tiers:', 'teirs:'));
+    await told('three', 'reviewed', 'one');
+    await policies.look();
+    expect(await said()).toEqual([expect.stringMatching(/it cannot be used: .*teirs.* → correct what it names/s)]);
+    head = commit('four', wider, { repositoryId: '91' });
+    await policies.look();
+    expect(await said()).toEqual([expect.stringMatching(/is another repository by now.* → find out who has the name/)]);
+  });
+
   test('of a namesake are refused', async () => {
     head = commit('one');
     await told('one', 'reviewed', null);

@@ -23,7 +23,14 @@ import { appendEvents, brokerEvent, type EventParts } from './append-events.ts';
 import type { CurrentPolicies, PoliciesInForce } from './local-policies.ts';
 import { inOrder, isOurPolicies, macOfPolicies, type StoredPolicies } from './policy-mac.ts';
 import { reviewedSince } from './reviewed-chain.ts';
-import { keepPolicies, notePolicyFault, readHeads, readHeadsMark, readNewest } from './store/policies.ts';
+import {
+  keepPolicies,
+  notePolicyFault,
+  type PolicyFault,
+  readHeads,
+  readHeadsMark,
+  readNewest,
+} from './store/policies.ts';
 
 /** How often GitHub is asked for the head, and how often it is looked whether anything was told of it, ms. */
 const askEveryMs = 15_000;
@@ -77,12 +84,13 @@ export async function createRepositoryPolicies(parts: PoliciesParts): Promise<Re
   let fault: string | undefined;
 
   /** Says what keeps the newest from being in force, once. */
-  async function say(why: string | null, revision: string | null = null): Promise<void> {
-    const now = why === null ? '' : `${revision} ${why}`;
+  async function say(of: PolicyFault | null): Promise<void> {
+    const now = of === null ? '' : `${of.revision} ${of.why}`;
     if (now === fault) return;
-    await notePolicyFault(db, name, why === null ? null : { revision, why });
+    await notePolicyFault(db, name, of);
     fault = now;
-    if (why !== null) logger.error({ place: name, revision, reason: why }, 'policies are not taken; the former stay');
+    if (of === null) return;
+    logger.error({ place: name, revision: of.revision, reason: of.why }, 'policies are not taken; the former stay');
   }
 
   async function tell(commit: PolicyCommit, sha256: string, more: Attributes): Promise<void> {
@@ -101,12 +109,12 @@ export async function createRepositoryPolicies(parts: PoliciesParts): Promise<Re
     await appendEvents(parts, [event]);
   }
 
-  async function refuse(commit: PolicyCommit, sha256: string, why: string): Promise<void> {
+  async function refuse(commit: PolicyCommit, sha256: string, kind: PolicyFault['kind'], why: string): Promise<void> {
     if (refused?.revision !== commit.revision || refused.why !== why) {
       await tell(commit, sha256, { 'tripline.policy.outcome': 'refused', 'tripline.access.reason': clip(why, 2000) });
       refused = { revision: commit.revision, why };
     }
-    await say(why, commit.revision);
+    await say({ kind, revision: commit.revision, why });
   }
 
   async function reviewOf({ repositoryId, revision }: PolicyCommit): Promise<Known['reviewed']> {
@@ -119,18 +127,22 @@ export async function createRepositoryPolicies(parts: PoliciesParts): Promise<Re
     const { repositoryId, revision } = commit;
     const sha256 = sha256Of(commit);
     if (inForce !== undefined && inForce.stored.repositoryId !== repositoryId)
-      return refuse(commit, sha256, `${place.repository} is another repository by now, with id ${repositoryId}`);
+      return refuse(
+        ...([commit, sha256, 'other-repository'] as const),
+        `${place.repository} is another repository by now, with id ${repositoryId}`,
+      );
     // What is in force already needs no review: so a revert ends what nobody reviewed.
     const isSame = inForce?.sha256 === sha256;
     const reviewed = isSame ? { is: 'reviewed' as const, why: 'it says what is in force' } : await reviewOf(commit);
     if (reviewed.is === 'unreviewed')
-      return refuse(commit, sha256, `${revision.slice(0, 12)} is not reviewed: ${reviewed.why}`);
+      return refuse(commit, sha256, 'unreviewed', `${revision.slice(0, 12)} is not reviewed: ${reviewed.why}`);
     if (reviewed.is === 'unknown') {
       if (clock.nowMs() - sinceMs < patienceMs) return;
-      return say(`whether ${revision.slice(0, 12)} is reviewed is not known: ${reviewed.why}`, revision);
+      const why = `whether ${revision.slice(0, 12)} is reviewed is not known: ${reviewed.why}`;
+      return say({ kind: 'review-unknown', revision, why });
     }
     const read = versionOf(commit, config.identity.audience);
-    if ('why' in read) return refuse(commit, sha256, read.why);
+    if ('why' in read) return refuse(commit, sha256, 'unusable', read.why);
     const stored: StoredPolicies = { ...place, ...commit, reviewed: reviewed.why };
     const change = inForce === undefined ? 'first' : changeOf(diff(inForce, read.version));
     // Told before it is in force: what is given by it has a version that the log knows.
@@ -158,7 +170,8 @@ export async function createRepositoryPolicies(parts: PoliciesParts): Promise<Re
       unreadSinceMs ??= clock.nowMs();
       const isForGood = error instanceof CannotReadError && error.outcome.kind === 'give-up';
       const why = `${name} cannot be read: ${(error as Error).message}`;
-      if (isForGood || clock.nowMs() - unreadSinceMs >= patienceMs) await say(why);
+      if (isForGood || clock.nowMs() - unreadSinceMs >= patienceMs)
+        await say({ kind: 'unreadable', revision: null, why });
       else logger.warn({ err: error, place: name }, 'policies could not be read; retrying in 15 s');
     }
   }

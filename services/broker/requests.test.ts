@@ -129,6 +129,17 @@ test('a denial by one stands, and nobody answers within an hour: nothing is give
   expect(s.github.requests).toEqual([]);
 });
 
+test('nobody approves what was taken back: the page is closed with the request', async () => {
+  const id = await s.ask();
+  await s.work();
+  const prompt = await s.promptOf(id);
+  await s.end(id);
+  s.nowMs += 3000;
+  await s.work();
+  expect(await s.stateOf(id)).toMatchObject({ state: 'ended' });
+  expect(await s.answer(id, 'approved', mallory, prompt)).toBe('late');
+});
+
 test.each([
   ['may approve no more', mallory, 'approvedBy: [ada, stranger]', 'mallory approved it, and may not any more'],
   [

@@ -227,6 +227,21 @@ describe('a step-up', () => {
     expect(await stage.stepUps.open(other)).toMatchObject({ state: 'open' });
   });
 
+  it('is asked for eight times at most, whoever asks on: nobody is worn down by one attempt of a run', async () => {
+    const ids = new Set<string>();
+    for (let nth = 0; nth < 8; nth += 1) {
+      ids.add((await opened()).id);
+      stage.state.aheadMs += 15 * 60_000;
+    }
+    expect(ids.size).toBe(8);
+    expect(await stage.stepUps.open(asking())).toEqual({
+      state: 'waits',
+      why: expect.stringContaining('run it again'),
+    });
+    // Nothing of it keeps them from being asked about something else.
+    expect(await stage.stepUps.open(asking({ run: { id: '9', attempt: 2 } }))).toMatchObject({ state: 'open' });
+  });
+
   it('opens one prompt where fifty ask at once', async () => {
     const links = await Promise.all(Array.from({ length: 50 }, () => stage.stepUps.open(asking())));
     expect(new Set(links.map((link) => (link.state === 'open' ? link.id : link.why))).size).toBe(1);

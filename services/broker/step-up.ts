@@ -84,6 +84,11 @@ export function createStepUps(parts: StepUpParts): StepUps {
       const opened = await openPrompt(db, of, shown, { nowMs: clock.nowMs(), linkTo });
       if (opened.state === 'waits')
         return { state: 'waits', why: `whoever is asked has to answer for ${opened.for} first` };
+      if (opened.state === 'unanswered')
+        return {
+          state: 'waits',
+          why: `nobody answered ${opened.prompts} times, and nobody is asked for this attempt any more: run it again`,
+        };
       return { ...opened, url: linkTo(opened.id) };
     },
     approvalFor: (of) => readApproval(db, of, clock.nowMs()),

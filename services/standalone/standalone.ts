@@ -5,6 +5,7 @@ import type { Config } from '@tripline/config/config';
 import type { Reloading } from '@tripline/config/reload';
 import type { Check } from '@tripline/contracts/check';
 import { openDatabase } from '@tripline/db/database';
+import { openDatabaseClock } from '@tripline/db/database-clock';
 import { migrate } from '@tripline/db/migrate';
 import { createDetector } from '@tripline/detector/detector';
 import { loadRuleSet } from '@tripline/detector/load-rules';
@@ -108,7 +109,8 @@ export async function startStandalone(given: Config, screen: Screen, reloading?:
     const recorder = opened('recorder', await createRecorder({ ...parts, stream }));
     const receiver = opened('receiver', await createReceiver({ ...parts, stream }));
     const reconciler = opened('reconciler', createReconciler(parts));
-    const broker = opened('broker', await createBroker({ ...parts, stream }));
+    const brokerParts = { ...parts, stream, clock: await openDatabaseClock(db, systemClock) };
+    const broker = opened('broker', await createBroker(brokerParts));
     const polls = await readPolls(config);
     const poller = opened('poller', await createPoller({ ...parts, polls, stream }));
     opened('feed watch', createFeedWatch({ ...parts, polls }));

@@ -77,6 +77,7 @@ export const serviceCommands: readonly Command[] = services.map(
       const say = (line: string) => io.err(`tripline: ${line}\n`);
       const reloading = reloadOnHangUp(config, io, { say, runsRules: name === 'detector' });
       const main = await load();
+      await (await import('@tripline/integrations/github/usable-keys')).refuseUnusableKeys(config);
       await main(config, reloading);
       return 0;
     },

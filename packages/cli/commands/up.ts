@@ -14,6 +14,7 @@ export const up: Command = {
     const config = loadConfig(io.env, io.cwd);
     const reloading = reloadOnHangUp(config, io, { say: (line) => io.out(`! ${line}\n`), runsRules: true });
     const { main } = await import('@tripline/standalone/main');
+    await (await import('@tripline/integrations/github/usable-keys')).refuseUnusableKeys(config);
     await main(config, reloading);
     return 0;
   },

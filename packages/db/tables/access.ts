@@ -56,7 +56,13 @@ export type AccessTables = {
     why: string;
     told_at: Date;
   };
-  access_policy_faults: { place: string; revision: string | null; fault: string; since: Generated<Date> };
+  access_policy_faults: {
+    place: string;
+    revision: string | null;
+    fault: string;
+    since: Generated<Date>;
+    kind: 'unreadable' | 'unreviewed' | 'review-unknown' | 'other-repository' | 'unusable' | null;
+  };
   access_policies: {
     nth: GeneratedAlways<string>;
     repository_id: string;

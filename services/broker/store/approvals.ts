@@ -91,6 +91,11 @@ const counts = `(state = 'refused' OR (state = 'approved' AND ${proves('method',
 
 /** How long somebody has to answer. */
 export const promptMs = 15 * 60_000;
+/**
+ * After so many prompts for the same that nobody answered there is none any more: a job that asks for days would write to somebody each
+ * quarter of an hour until they approve to have peace.
+ */
+const mostUnanswered = 8;
 /** After so many wrong numbers a prompt is closed: whoever guesses did not read the job's log. */
 const mostWrongNumbers = 3;
 
@@ -106,8 +111,14 @@ const sorted = (value: Give | Policy['needs']['mfa'] | null): unknown =>
       : part,
   );
 
-/** `waits`: whoever is asked has another prompt open, and is asked again once that is answered. */
-export type Opened = { state: 'open'; id: string; number: string } | { state: 'waits'; for: string };
+/**
+ * `waits`: whoever is asked has another prompt open, and is asked again once that is answered. `unanswered`: so many prompts for the
+ * same were, and there are no more.
+ */
+export type Opened =
+  | { state: 'open'; id: string; number: string }
+  | { state: 'waits'; for: string }
+  | { state: 'unanswered'; prompts: number };
 
 /**
  * Asks somebody to stand for a run, or finds the prompt that does. Each person has one open prompt at a time, so that nobody is
@@ -203,6 +214,11 @@ async function openOf(
       const { shown: other } = open;
       return { state: 'waits', for: 'run' in other ? `${other.repository.name}#${other.run.id}` : other.target.name };
     }
+    const closed = await client.query(`SELECT FROM access_step_ups WHERE binding = $1 AND state = 'closed' LIMIT $2`, [
+      binding,
+      mostUnanswered,
+    ]);
+    if (closed.rowCount === mostUnanswered) return { state: 'unanswered', prompts: mostUnanswered };
     const id = randomBytes(18).toString('base64url');
     const number = String(randomInt(10_000)).padStart(4, '0');
     await client.query(

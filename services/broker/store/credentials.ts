@@ -74,3 +74,29 @@ export async function noteNotMinted(
     ...[grant, nth, fault.slice(0, 500) || 'unknown'],
   ]);
 }
+
+/** Values that are kept to be revoked by, of what may be alive. */
+export async function readSealed({
+  pool,
+}: Pick<Db, 'pool'>): Promise<readonly { grant: string; nth: number; value: Buffer }[]> {
+  const { rows } = await pool.query<{ grant: string; nth: number; value: Buffer }>(
+    `SELECT grant_id AS grant, nth, sealed AS value FROM access_credentials
+     WHERE sealed IS NOT NULL AND state IN ('live', 'ending', 'stuck')`,
+  );
+  return rows;
+}
+
+/** Keeps which of them nothing opens, and why; of the others that are live, that nothing is wrong with them. */
+export async function noteSealFaults(
+  { pool }: Pick<Db, 'pool'>,
+  faults: readonly { grant: string; nth: number; fault: string }[],
+): Promise<void> {
+  await pool.query(
+    `WITH faults AS MATERIALIZED (
+       SELECT * FROM unnest($1::text[], $2::int[], $3::text[]) AS f (grant_id, nth, fault))
+     UPDATE access_credentials c SET last_fault = f.fault
+     FROM access_credentials own LEFT JOIN faults f ON f.grant_id = own.grant_id AND f.nth = own.nth
+     WHERE c.grant_id = own.grant_id AND c.nth = own.nth AND c.state = 'live' AND c.last_fault IS DISTINCT FROM f.fault`,
+    [faults.map(({ grant }) => grant), faults.map(({ nth }) => nth), faults.map(({ fault }) => fault.slice(0, 500))],
+  );
+}

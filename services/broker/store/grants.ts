@@ -1,7 +1,7 @@
 import type { Give } from '@tripline/access/policy';
 import type { Severity } from '@tripline/contracts/finding';
 import type { Db } from '@tripline/db/database';
-import { endGrants } from '@tripline/db/end-grants';
+import { clockMarginMs, endGrants } from '@tripline/db/end-grants';
 import { inTransaction } from '@tripline/db/transaction';
 import type { GitHubJob, Proof } from '@tripline/identity/workload';
 import type { JobKeys } from '../keys.ts';
@@ -41,12 +41,12 @@ export const mostOfJob = 20;
 
 /**
  * Writes down what is about to be minted, before anything is: whatever happens to us then, it is known that something may be alive.
- * Then ends what the same job was given under the same policy before: it asks again since it has lost the answer, or needs it no more.
- * The cap is not exact: of requests at once each counts those before it.
+ * With it ends what the same job was given under the same policy before: it asks again since it has lost the answer, or needs it no
+ * more. One statement: nobody who dies leaves both alive. The cap is not exact: of requests at once each counts those before it.
  */
 export async function intend(db: Db, grant: IntendedGrant, mostAnHour: number): Promise<Intended> {
-  const { keys, askedMs } = grant;
-  const { endKey, endedAt, granted, toJob, isKnown, former } = await addGrant(db, grant, mostAnHour);
+  const { keys } = grant;
+  const { endKey, endedAt, granted, toJob, isKnown } = await addGrant(db, grant, mostAnHour);
   if (endKey !== null)
     return {
       result: 'ended',
@@ -54,22 +54,22 @@ export async function intend(db: Db, grant: IntendedGrant, mostAnHour: number): 
     };
   if (toJob >= mostOfJob) return { result: 'capped', granted: toJob, to: 'job' };
   if (granted >= mostAnHour) return { result: 'capped', granted, to: 'all' };
-  if (former.length > 0)
-    await inTransaction(db, (client) => endGrants(client, { grants: former }, { why: 'asked-again', atMs: askedMs }));
   return { result: 'intended', isFirst: !isKnown };
 }
 
-/** What is known of a job and its policy under the job's lock; `former`: grants of the two that do not end. */
+/** What is known of a job and its policy under the job's lock. */
 type UnderLock = {
   endKey: string | null;
   endedAt: Date | null;
   granted: number;
   toJob: number;
   isKnown: boolean;
-  former: string[];
 };
 
-/** Adds a grant under its job's lock where neither an end nor a cap forbids it, and says by what that was decided. */
+/**
+ * Adds a grant under its job's lock, and ends the former ones of the job and policy, where neither an end nor a cap forbids it; says by
+ * what that was decided.
+ */
 async function addGrant({ pool }: Db, grant: IntendedGrant, mostAnHour: number): Promise<UnderLock> {
   const { id, workspace, policy, policySha256, policyRevision, tier, keys, job, things, until, onIncident } = grant;
   const { askedMs, credentials } = grant;
@@ -85,13 +85,15 @@ async function addGrant({ pool }: Db, grant: IntendedGrant, mostAnHour: number):
        INSERT INTO access_credentials (grant_id, nth, kind, scope, state, due_at)
        SELECT granted.id, nth - 1, kind, scope, 'minting', $14
        FROM granted, unnest($17::text[], $18::jsonb[]) WITH ORDINALITY AS given (kind, scope, nth))
-     SELECT end_key AS "endKey", ended_at AS "endedAt", granted, to_job AS "toJob", is_known AS "isKnown", former FROM known`,
+     SELECT end_key AS "endKey", ended_at AS "endedAt", granted, to_job AS "toJob", is_known AS "isKnown",
+       CASE WHEN EXISTS (SELECT FROM granted) AND former <> '{}' THEN access_end_former(former, $14, $21) END
+     FROM known`,
     values: [
       ...[keys.run, keys.job, id, workspace, policy, new Date(askedMs - hourMs)],
       ...[policySha256, policyRevision, tier, JSON.stringify(job), things, until, onIncident],
       ...[new Date(askedMs), new Date(grant.longestUntilMs), grant.incidentSeverity],
       ...[credentials.map(({ kind }) => kind), credentials.map(({ scope }) => JSON.stringify(scope))],
-      ...[mostOfJob, mostAnHour],
+      ...[mostOfJob, mostAnHour, new Date(askedMs - clockMarginMs)],
     ],
   });
   return rows[0]!;

@@ -57,17 +57,23 @@ export async function readHeadsMark({ pool }: Db): Promise<string> {
   return rows[0]!.mark;
 }
 
+/**
+ * What keeps the newest policies from being in force: by `kind` it is known what is to be done. `unreadable`: the repository;
+ * `unusable`: what they say.
+ */
+export type PolicyFault = {
+  kind: 'unreadable' | 'unreviewed' | 'review-unknown' | 'other-repository' | 'unusable';
+  revision: string | null;
+  why: string;
+};
+
 /** Says for everybody what keeps the newest from being in force; null: nothing does. */
-export async function notePolicyFault(
-  { pool }: Db,
-  place: string,
-  fault: { revision: string | null; why: string } | null,
-): Promise<void> {
+export async function notePolicyFault({ pool }: Db, place: string, fault: PolicyFault | null): Promise<void> {
   if (fault === null) await pool.query('DELETE FROM access_policy_faults WHERE place = $1', [place]);
   else
     await pool.query(
-      `INSERT INTO access_policy_faults (place, revision, fault) VALUES ($1, $2, $3)
-       ON CONFLICT (place) DO UPDATE SET revision = excluded.revision, fault = excluded.fault`,
-      [place, fault.revision, fault.why],
+      `INSERT INTO access_policy_faults (place, revision, fault, kind) VALUES ($1, $2, $3, $4)
+       ON CONFLICT (place) DO UPDATE SET revision = excluded.revision, fault = excluded.fault, kind = excluded.kind`,
+      [place, fault.revision, fault.why, fault.kind],
     );
 }

@@ -212,7 +212,12 @@ export async function close(
   { state, why, nowMs }: { state: 'ended' | 'denied' | 'expired'; why: string | null; nowMs: number },
 ): Promise<void> {
   await pool.query(
-    `UPDATE access_rights SET state = $3, why = coalesce($4, why), over_at = $5, last_fault = NULL, ${letGo} WHERE ${ours}`,
+    `WITH over AS (
+       UPDATE access_rights SET state = $3, why = coalesce($4, why), over_at = $5, last_fault = NULL, ${letGo} WHERE ${ours}
+       RETURNING request)
+     UPDATE access_step_ups SET state = 'closed' WHERE state = 'open' AND asked IN (
+       SELECT 'request ' || request FROM over
+       UNION ALL SELECT 'request ' || e.id FROM access_extensions e JOIN over USING (request))`,
     [id, by, state, why?.slice(0, 2000) ?? null, new Date(nowMs)],
   );
 }

@@ -10,6 +10,7 @@ import { createGather } from '@tripline/broker/gather';
 import { returnGrant } from '@tripline/broker/give-back';
 import type { CurrentPolicies, PoliciesInForce } from '@tripline/broker/local-policies';
 import { createMeasures } from '@tripline/broker/measures';
+import { createRooms } from '@tripline/broker/rooms';
 import { createSeals } from '@tripline/broker/seal';
 import type { SweepParts } from '@tripline/broker/sweep';
 import type { Db } from '@tripline/db/database';
@@ -94,6 +95,7 @@ export async function startBroker(
     workspaces: { whose: () => ({ workspace: 'acme' }) },
     gather: createGather({ config: withoutGitHub, db, clock, logger }),
     jobLimit: createRateLimit({ perSecond: 1, burst: 60 }, clock.nowMs),
+    rooms: createRooms({ ofJob: 8, ofRepository: 512 }),
     makeId: () => {
       const id = Array.from({ length: 4 }, () =>
         life.random

@@ -1,0 +1,39 @@
+import type { Clock } from '@tripline/runtime/clock';
+import type { Db } from './database.ts';
+
+/** How often the database is asked for its time, ms; between two askings our monotonic timer goes on from the last. */
+const askEveryMs = 10_000;
+
+/**
+ * The database's clock, which all replicas share: what one of them writes as due is due then for the others too, however wrong the
+ * clock of its machine is. While the database is away it goes on from what that said last.
+ * @throws the database's own error, where it does not say the time once.
+ */
+export async function openDatabaseClock(
+  { pool }: Pick<Db, 'pool'>,
+  { pause }: Pick<Clock, 'pause'>,
+  monotonicMs: () => number = () => performance.now(),
+): Promise<Clock> {
+  let aheadMs = 0;
+  let askedMs = Number.NEGATIVE_INFINITY;
+
+  async function ask(): Promise<void> {
+    const beganMs = monotonicMs();
+    askedMs = beganMs;
+    const { rows } = await pool.query<{ ms: number }>(
+      'SELECT extract(epoch FROM clock_timestamp())::float8 * 1000 AS ms',
+    );
+    aheadMs = rows[0]!.ms - (beganMs + monotonicMs()) / 2;
+  }
+  await ask();
+
+  return {
+    nowMs() {
+      const nowMs = monotonicMs();
+      // Whoever asks waits for nothing: the next one has the newer answer.
+      if (nowMs - askedMs >= askEveryMs) void ask().catch(() => {});
+      return Math.round(nowMs + aheadMs);
+    },
+    pause,
+  };
+}

@@ -1,0 +1,104 @@
+import type { Db } from '@tripline/db/database';
+import { fakeStream } from '@tripline/testing/fakes/stream';
+import { freshDatabase } from '@tripline/testing/postgres/postgres';
+import { type Issuer, startBroker, startIssuer } from '@tripline/testing/services/broker';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import type { Gather } from './asking.ts';
+
+/** What somebody who may run code in one repository can take from the jobs of others by asking. */
+let issuer: Issuer;
+let database: Awaited<ReturnType<typeof freshDatabase>>;
+let db: Db;
+let broker: Awaited<ReturnType<typeof startBroker>>;
+let stream: ReturnType<typeof fakeStream>;
+beforeAll(async () => {
+  issuer = await startIssuer();
+  database = await freshDatabase();
+  db = database.as('broker');
+});
+afterAll(async () => {
+  await issuer.close();
+  await database.close();
+});
+beforeEach(() => {
+  stream = fakeStream();
+});
+afterEach(() => broker?.close());
+
+const nothing: Awaited<ReturnType<Gather>> = {
+  known: {
+    ...{ job: 'unknown', fork: undefined, reviewed: { is: 'unknown', why: 'nothing was told' }, deployedTo: [] },
+    ...{ runner: undefined, incidents: [], address: '127.0.0.1', approval: undefined },
+  },
+  things: [],
+};
+let jobs = 0;
+const ofRepository = (id: string, more: Record<string, unknown> = {}) => {
+  jobs += 1;
+  const sub = 'repo:acme/api:environment:production';
+  return issuer.token({ sub, repository_id: id, check_run_id: String(jobs), ...more });
+};
+
+test('jobs of one repository whose facts never come wait in its own room, and those of others are answered', async () => {
+  const released = Promise.withResolvers<void>();
+  let waiting = 0;
+  const gather: Gather = async ({ repository }) => {
+    if (repository.id === '74') {
+      waiting += 1;
+      await released.promise;
+    }
+    return nothing;
+  };
+  broker = await startBroker({ db, stream, issuer }, { seams: { gather, rooms: { ofJob: 2, ofRepository: 6 } } });
+  // One job asks many times; others of the repository once each.
+  const ofOneJob = await Promise.all(Array.from({ length: 4 }, () => ofRepository('74', { check_run_id: '900001' })));
+  const first = ofOneJob.map((token) => broker.ask(token));
+  const own = await Promise.race(first.map(async (one) => ((await one).status === 429 ? one : new Promise(() => {}))));
+  expect(own).toMatchObject({ headers: expect.anything(), body: { error: { reason: 'too-many-requests' } } });
+  const others = await Promise.all(Array.from({ length: 10 }, () => ofRepository('74')));
+  const more = others.map((token) => broker.ask(token));
+  await expect.poll(() => waiting, { interval: 5, timeout: 10_000 }).toBe(6);
+  expect((await broker.ask(await ofRepository('75'))).status).toBe(200);
+  released.resolve();
+  const statuses = (await Promise.all([...first, ...more])).map(({ status }) => status).sort();
+  expect(statuses).toEqual([...Array.from({ length: 6 }, () => 200), ...Array.from({ length: 8 }, () => 429)]);
+  // There is room again, and nothing was given to anybody for asking often.
+  expect((await broker.ask(await ofRepository('74'))).status).toBe(200);
+});
+
+test.each([
+  ['of a megabyte', JSON.stringify({ policy: 'a'.repeat(1024 * 1024) }), 413],
+  ['of 64 characters', JSON.stringify({ policy: 'a'.repeat(64) }), 400],
+  ['with another case', JSON.stringify({ policy: 'Deploy-API' }), 400],
+  ['that is a list', JSON.stringify({ policy: ['deploy-api', 'publish'] }), 400],
+  ['said twice', '{"policy":"deploy-api","policy":"publish"}', 403],
+  ['beside another field', JSON.stringify({ policy: 'deploy-api', policies: ['publish'] }), 400],
+  ['of a prototype', '{"__proto__":{"policy":"deploy-api"}}', 400],
+])('a name of a policy %s is answered and spends little', async (_, body, status) => {
+  broker = await startBroker({ db, stream, issuer }, { seams: { gather: async () => nothing } });
+  const headers = { authorization: `Bearer ${await ofRepository('74')}`, 'content-type': 'application/json' };
+  expect((await broker.send('POST', '/v1/access', { headers, body })).status).toBe(status);
+});
+
+test('a thousand names that no policy has make neither metrics nor events without end', async () => {
+  broker = await startBroker({ db, stream, issuer }, { seams: { gather: async () => nothing } });
+  const job = { check_run_id: '900002' };
+  const statuses = new Map<number, number>();
+  for (let nth = 0; nth < 100; nth += 1) {
+    const { status } = await broker.ask(await ofRepository('74', job), `guessed-${nth}`);
+    statuses.set(status, (statuses.get(status) ?? 0) + 1);
+  }
+  expect([...statuses.keys()].sort()).toEqual([403, 429]);
+  // A second may have passed, or two.
+  expect(stream.appended.length).toBeLessThan(75);
+  expect(await broker.metrics()).not.toContain('guessed-');
+});
+
+test('a token of another job of the run gets what is that job’s, and its end takes it', async () => {
+  broker = await startBroker({ db, stream, issuer }, { seams: { gather: async () => nothing } });
+  // Whoever has it is taken for the job that it names: what it may have is that one's, and so is its end.
+  const { body } = await broker.ask(await issuer.token({ check_run_id: '900003' }));
+  expect(body['decision']).toBe('denied');
+  const [record] = stream.appended;
+  expect(JSON.parse(record!.value.toString())['cicd.pipeline.task.check_run.id']).toBe('900003');
+});
