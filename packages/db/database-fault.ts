@@ -30,6 +30,9 @@ export function describeDatabaseFault(error: unknown): string | null {
       return `${says}; create it (CREATE DATABASE), or correct the name in DATABASE_URL`;
     case '42501':
       return `${says}; \`npx tripline migrate --grants\` shows the rights of each service's role`;
+    case '42703':
+    case '42883':
+      return `${says}; the database is older than this Tripline, so run \`npx tripline migrate\``;
     case '25006':
       return 'the server of DATABASE_URL takes no writes: use the address of the primary';
     case '42P01':

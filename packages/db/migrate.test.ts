@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { freshDatabase } from '@tripline/testing/postgres/postgres';
 import { expect, test } from 'vitest';
 import { openDatabase } from './database.ts';
-import { MigrationError, migrate } from './migrate.ts';
+import { MigrationError, migrate, refuseUnmigrated } from './migrate.ts';
 
 test('many processes may migrate at once, and again, and nothing is applied twice', async () => {
   const { db, url, close } = await freshDatabase();
@@ -29,6 +29,21 @@ test('a migration that was changed after it had been applied stops the start and
     await expect(migrate(db)).rejects.toThrow(/0002_findings\.sql was changed/);
   } finally {
     await close();
+  }
+});
+
+test('a service is refused a database that is older than it, and goes on with one that is newer', async () => {
+  const fresh = await freshDatabase();
+  try {
+    const asBroker = fresh.as('broker');
+    await fresh.db.pool.query(`INSERT INTO schema_migrations (name, checksum) VALUES ('9999_later.sql', 'x')`);
+    await refuseUnmigrated(asBroker);
+    await fresh.db.pool.query(`DELETE FROM schema_migrations WHERE name LIKE '0135%'`);
+    await expect(refuseUnmigrated(asBroker)).rejects.toThrow(/lacks 0135_.*run `npx tripline migrate`/);
+    await fresh.db.pool.query('DROP TABLE schema_migrations');
+    await expect(refuseUnmigrated(asBroker)).rejects.toThrow(/lacks 0001_/);
+  } finally {
+    await fresh.close();
   }
 });
 

@@ -96,6 +96,27 @@ export async function readMissingMigrations(db: Db): Promise<{ missing: string[]
   return { missing: workers ? missing : [...missing, 'graphile_worker'], applied: files.length - missing.length };
 }
 
+/**
+ * For a service that would start, and fail at each of its calls. One that is older than the database goes on: it works on the same tables
+ * while an upgrade runs.
+ * @throws {MigrationError} the database lacks a migration of this code.
+ */
+export async function refuseUnmigrated({ pool }: Pick<Db, 'pool'>): Promise<void> {
+  const { rows: found } = await pool.query<{ ours: boolean }>(
+    `SELECT to_regclass('schema_migrations') IS NOT NULL AS ours`,
+  );
+  const { rows } = found[0]!.ours
+    ? await pool.query<{ name: string }>('SELECT name FROM schema_migrations')
+    : { rows: [] };
+  const applied = new Set(rows.map(({ name }) => name));
+  const missing = readMigrations(migrationsDir).filter(({ name }) => !applied.has(name));
+  if (missing.length === 0) return;
+  const which = missing.slice(0, 5).map(({ name }) => name);
+  throw new MigrationError(
+    `the database is older than this Tripline (it lacks ${which.join(', ')}): run \`npx tripline migrate\`, and start it again`,
+  );
+}
+
 type Migration = { name: string; sql: string; checksum: string };
 
 function readMigrations(dir: string): Migration[] {

@@ -1,6 +1,7 @@
 import type { Config } from '@tripline/config/config';
 import { openDatabase } from '@tripline/db/database';
 import { openDatabaseClock } from '@tripline/db/database-clock';
+import { refuseUnmigrated } from '@tripline/db/migrate';
 import { checkHealth } from '@tripline/health/health';
 import { systemClock } from '@tripline/runtime/clock';
 import { createLifecycle, stopSignal } from '@tripline/runtime/lifecycle';
@@ -23,6 +24,7 @@ export async function main(config: Config): Promise<void> {
     const db = lifecycle.opened('database', open, (db) => db.close());
     const stream = await openStream({ config, db, logger, clock: systemClock });
     lifecycle.opened('log', stream, (open) => open.close());
+    await refuseUnmigrated(db);
     // What a replica writes as due, the others do too.
     const clock = await openDatabaseClock(db, systemClock);
     const broker = await createBroker({ config, db, stream, logger, clock, metrics });
