@@ -81,14 +81,19 @@ export const remediator: Victim = {
         },
         { cwd: folder },
       );
-    /** As if a lease's time had passed, and the hour of the cap: what the dead held is free, and so are the places. */
-    const letTimePass = () =>
-      db.pool.query(
-        `WITH freed AS (UPDATE remediations SET leased_until = leased_until - interval '61 minutes',
+    /**
+     * As if a lease's time had passed, and the hour of the cap: what the dead held is free, and so are the places. Two
+     * statements, since one would hold every row of `queue` while it waits for a step that a remediator is recording,
+     * and the remediator waits for a row of `queue` to tell of it.
+     */
+    const letTimePass = async () => {
+      await db.pool.query(
+        `UPDATE remediations SET leased_until = leased_until - interval '61 minutes',
            planned_at = planned_at - interval '5 minutes', due_at = due_at - interval '61 minutes',
-           acted_at = acted_at - interval '61 minutes', sent_at = sent_at - interval '61 minutes')
-         UPDATE queue SET due_at = due_at - interval '61 minutes'`,
+           acted_at = acted_at - interval '61 minutes', sent_at = sent_at - interval '61 minutes'`,
       );
+      await db.pool.query("UPDATE queue SET due_at = due_at - interval '61 minutes'");
+    };
 
     return {
       async dieAt(failpoint) {
