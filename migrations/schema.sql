@@ -1239,10 +1239,14 @@ BEGIN
   RETURN QUERY
     SELECT e.key, e.ended_at,
       (SELECT count(*)::integer FROM access_grants WHERE workspace = of_workspace AND policy = of_policy AND asked_at > since),
-      (SELECT count(*)::integer FROM access_grants WHERE job_key = own_key AND policy = of_policy AND asked_at > since),
+      own.to_job,
       EXISTS (SELECT FROM access_grants WHERE workspace = of_workspace AND policy = of_policy),
-      ARRAY (SELECT id FROM access_grants WHERE job_key = own_key AND policy = of_policy AND ending_at IS NULL ORDER BY id)
-    FROM (SELECT) AS always
+      own.former
+    FROM (
+      SELECT (count(*) FILTER (WHERE asked_at > since))::integer AS to_job,
+        coalesce(array_agg(id ORDER BY id) FILTER (WHERE ending_at IS NULL), '{}') AS former
+      FROM access_grants WHERE job_key = own_key AND policy = of_policy
+    ) AS own
     LEFT JOIN (SELECT key, ended_at FROM access_ends WHERE key IN (of_run, of_job) ORDER BY ended_at, key LIMIT 1) AS e ON true;
 END $function$
 ;
