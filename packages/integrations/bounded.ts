@@ -1,20 +1,16 @@
-import type { Outbound } from './outbound.ts';
-
-/** `outbound`, but the body of an answer breaks off where it is longer than `mostBytes`: what answers may not fill our memory. */
-export function bounded(outbound: Outbound, mostBytes: number): Outbound {
-  return async (input, init) => {
-    const { body, status, headers } = await outbound(input, init);
-    if (body === null) return new Response(null, { status, headers });
-    let bytes = 0;
-    const counted = body.pipeThrough(
-      new TransformStream<Uint8Array, Uint8Array>({
-        transform(chunk, controller) {
-          bytes += chunk.byteLength;
-          if (bytes > mostBytes) controller.error(new Error(`the answer has more than ${mostBytes} bytes`));
-          else controller.enqueue(chunk);
-        },
-      }),
-    );
-    return new Response(counted, { status, headers });
-  };
+/**
+ * The text of an answer whose body has at most `mostBytes`: what answers may not fill our memory.
+ * @throws {Error} its body is longer, or broke off; then what is left of it is not read.
+ */
+export async function boundedText({ body }: Pick<Response, 'body'>, mostBytes: number): Promise<string> {
+  if (body === null) return '';
+  const decoder = new TextDecoder();
+  let text = '';
+  let bytes = 0;
+  for await (const chunk of body as AsyncIterable<Uint8Array>) {
+    bytes += chunk.byteLength;
+    if (bytes > mostBytes) throw new Error(`the answer has more than ${mostBytes} bytes`);
+    text += decoder.decode(chunk, { stream: true });
+  }
+  return text + decoder.decode();
 }

@@ -1,4 +1,4 @@
-import { bounded } from './bounded.ts';
+import { boundedText } from './bounded.ts';
 import { createOutbound, type Outbound, withoutEndSlashes } from './outbound.ts';
 
 /** One call of one service; never rejects. */
@@ -30,7 +30,7 @@ const mostAnswerBytes = 1024 * 1024;
 /** Calls a service that has no library here, by {@link createOutbound}; its answers are bounded, and redirects are answers. */
 export function createCall({ url, service, fetch, timeoutMs = 8000 }: CallOptions): Call {
   const base = withoutEndSlashes(url);
-  const outbound = bounded(fetch ?? createOutbound(url), mostAnswerBytes);
+  const outbound = fetch ?? createOutbound(url);
   const faults: Record<NoCallAnswer['reason'], string> = {
     timeout: `${service} did not answer in time`,
     'broken-off': `${service}'s answer broke off in the middle`,
@@ -45,7 +45,7 @@ export function createCall({ url, service, fetch, timeoutMs = 8000 }: CallOption
         redirect: 'manual',
         signal: AbortSignal.timeout(timeoutMs),
       });
-      return { status: response.status, headers: response.headers, text: await response.text() };
+      return { status: response.status, headers: response.headers, text: await boundedText(response, mostAnswerBytes) };
     } catch (error) {
       const reason = silenceOf(error);
       return { reason, message: faults[reason] };

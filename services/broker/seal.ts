@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto';
+import { createCipheriv, createDecipheriv, createSecretKey, hkdfSync, type KeyObject, randomBytes } from 'node:crypto';
 
 /** Seals values of credentials that must be kept until they are revoked. Made by {@link createSeals}. */
 export type Seals = {
@@ -62,10 +62,10 @@ export function createSeals(secrets: readonly string[]): Seals {
   };
 }
 
-function derive(secret: string): { id: Buffer; key: Buffer } {
+function derive(secret: string): { id: Buffer; key: KeyObject } {
   const of = (purpose: string, bytes: number) =>
     Buffer.from(hkdfSync('sha256', secret, '', `tripline/broker/seal/${purpose}`, bytes));
-  return { id: of('id', keyIdBytes), key: of('key', 32) };
+  return { id: of('id', keyIdBytes), key: createSecretKey(of('key', 32)) };
 }
 
 /** What is authenticated along: each part has a length of its own, so that no two pairs give the same bytes. */

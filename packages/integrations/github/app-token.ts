@@ -29,6 +29,8 @@ export type GitHubApp = {
   id: string;
   fetch?: typeof globalThis.fetch | undefined;
   timeoutMs?: number | undefined;
+  /** As of {@link createGitHubClient}. */
+  mostAnswerBytes?: number | undefined;
 } & AppKey;
 
 /** GitHub issues no token for this scope. `outcome` says whether it may later. */
@@ -206,6 +208,6 @@ function refusal(answer: GitHubAnswer, nowMs: number): NoTokenError {
   return new NoTokenError({ kind: 'give-up', reason: outcome.reason ?? 'rejected', message });
 }
 
-function connection({ apiUrl, fetch, timeoutMs }: GitHubApp) {
-  return { apiUrl, fetch, ...(timeoutMs === undefined ? {} : { timeoutMs }) };
+function connection({ apiUrl, fetch, timeoutMs, mostAnswerBytes }: GitHubApp) {
+  return { apiUrl, fetch, timeoutMs, mostAnswerBytes };
 }

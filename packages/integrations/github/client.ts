@@ -2,6 +2,7 @@ import { Octokit } from '@octokit/core';
 import { retry } from '@octokit/plugin-retry';
 import { throttling } from '@octokit/plugin-throttling';
 import { redactText } from '@tripline/runtime/redact';
+import { boundedText } from '../bounded.ts';
 import { createOutbound, withoutEndSlashes } from '../outbound.ts';
 
 /** GitHub's REST API as one credential sees it. Made by {@link createGitHubClient}. */
@@ -54,7 +55,9 @@ export type GitHubClientOptions = {
   authorization?: string | undefined;
   fetch?: typeof globalThis.fetch | undefined;
   /** How long one request may take, its body included. */
-  timeoutMs?: number;
+  timeoutMs?: number | undefined;
+  /** How long the body of an answer may be; 64 MiB unless told otherwise. Longer, it counts as broken off. */
+  mostAnswerBytes?: number | undefined;
   /**
    * `patient` waits for rate limits (up to a minute) and tries server errors again: for reads that nobody waits for.
    * `once` sends each request once: a response to an attack must not be held back by the throttle's second between
@@ -70,25 +73,16 @@ const userAgent = 'tripline/0.1';
 const mediaTypes = 'application/vnd.github+json, application/json;q=0.9';
 const apiVersion = '2022-11-28';
 const longestWaitS = 60;
+const defaultTimeoutMs = 10_000;
+const defaultMostAnswerBytes = 64 * 1024 * 1024;
 const PatientOctokit = Octokit.plugin(throttling, retry);
 
 export function createGitHubClient(options: GitHubClientOptions): GitHubClient {
-  const octokit = createOctokit(options);
-
-  async function send({ route, parameters }: GitHubRequest): Promise<GitHubAnswer> {
-    if (namesNoResource(route, parameters)) return notSent;
-    try {
-      const { status, headers, data } = await octokit.request(route, {
-        ...parameters,
-        headers: { accept: mediaTypes, 'x-github-api-version': apiVersion },
-      });
-      return { status, headers, data };
-    } catch (error) {
-      const { response } = error as { response?: GitHubAnswer };
-      if (response) return withoutCredential(response, options.authorization);
-      throw new NoAnswerError(silenceOf(error));
-    }
-  }
+  const sendWhole = options.manner === 'once' ? sendOnce(options) : sendPatiently(options);
+  const send: GitHubClient['send'] = async (request) => {
+    if (namesNoResource(request.route, request.parameters)) return notSent;
+    return withoutCredential(await sendWhole(request), options.authorization);
+  };
 
   async function* list<T>(
     request: GitHubRequest,
@@ -127,10 +121,76 @@ function namesNoResource(route: string, parameters: Record<string, unknown>): bo
   return [...route.matchAll(/\{(\w+)\}/g)].some(([, name]) => /^(?:|\.|\.\.)$/.test(String(parameters[name!] ?? '')));
 }
 
+const headersOfAll = { accept: mediaTypes, 'x-github-api-version': apiVersion, 'user-agent': userAgent };
+
+/**
+ * Octokit has a request pass through its hooks, its own `fetch` and its own reading of the answer, which cost as much as all else that a
+ * job's access takes at GitHub; without plugins they add nothing, so that here it says how a request is written and no more.
+ */
+function sendOnce({ authorization, ...options }: GitHubClientOptions): GitHubClient['send'] {
+  const { apiUrl, timeoutMs = defaultTimeoutMs, mostAnswerBytes = defaultMostAnswerBytes } = options;
+  const fetch = options.fetch ?? createOutbound(apiUrl);
+  const baseUrl = withoutEndSlashes(apiUrl);
+  const headersOfEach = authorization === undefined ? headersOfAll : { ...headersOfAll, authorization };
+  return async ({ route, parameters }) => {
+    const { method, url, headers, body } = describer.endpoint(route, {
+      ...parameters,
+      baseUrl,
+      headers: headersOfEach,
+    });
+    const init = { method, headers: headers as Record<string, string>, signal: AbortSignal.timeout(timeoutMs) };
+    try {
+      const response = await follow(fetch, url, body === undefined ? init : { ...init, body: textOf(body) });
+      const text = await wholeBody(response, mostAnswerBytes);
+      const isJson = /^application\/(?:[\w.-]+\+)?json\b/.test(response.headers.get('content-type') ?? '');
+      const data = isJson ? parsedOr(text) : text;
+      return { status: response.status, headers: Object.fromEntries(response.headers), data };
+    } catch (error) {
+      throw new NoAnswerError(silenceOf(error));
+    }
+  };
+}
+
+const textOf = (body: unknown): string => (typeof body === 'string' ? body : JSON.stringify(body));
+
+/** What is no JSON although its header says so is text. */
+function parsedOr(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}
+
+/** @throws where it broke off, or is too long: Octokit treats a truncated body as an empty one. */
+async function wholeBody(response: Response, mostBytes: number): Promise<string> {
+  return boundedText(response, mostBytes).catch((cause: unknown) => {
+    throw new Error('broken off', { cause });
+  });
+}
+
+function sendPatiently(options: GitHubClientOptions): GitHubClient['send'] {
+  const octokit = createOctokit(options);
+  return async ({ route, parameters }) => {
+    try {
+      const { status, headers, data } = await octokit.request(route, { ...parameters, headers: headersOfAll });
+      return { status, headers, data };
+    } catch (error) {
+      const { response } = error as { response?: GitHubAnswer };
+      if (response) return { status: response.status, headers: response.headers, data: response.data };
+      throw new NoAnswerError(silenceOf(error));
+    }
+  };
+}
+
 function createOctokit(options: GitHubClientOptions): Octokit {
-  const { apiUrl, authorization, fetch = createOutbound(apiUrl), timeoutMs = 10_000, waitBaseMs = 1000 } = options;
+  const { apiUrl, authorization, timeoutMs = defaultTimeoutMs, waitBaseMs = 1000 } = options;
+  const { mostAnswerBytes = defaultMostAnswerBytes } = options;
+  const fetch = options.fetch ?? createOutbound(apiUrl);
   const quiet = () => {};
-  const common = {
+  const wait = (retryAfterS: number, _request: unknown, _octokit: unknown, retries: number) =>
+    retries < 2 && retryAfterS <= longestWaitS;
+  const octokit = new PatientOctokit({
     baseUrl: withoutEndSlashes(apiUrl),
     userAgent,
     // Octokit logs requests and deprecations; the caller logs failures itself, once.
@@ -138,30 +198,19 @@ function createOctokit(options: GitHubClientOptions): Octokit {
     request: {
       fetch: async (url: string, init: RequestInit) => {
         const response = await follow(fetch, url, { ...init, signal: AbortSignal.timeout(timeoutMs) });
-        // Octokit treats a truncated body as an empty one, so the body is read to its end here.
-        const body = await response.arrayBuffer().catch((cause: unknown) => {
-          throw new Error('broken off', { cause });
-        });
+        const body = await wholeBody(response, mostAnswerBytes);
         const { status, headers } = response;
         return new Response(status === 204 || status === 205 || status === 304 ? null : body, { status, headers });
       },
     },
-  };
-  const wait = (retryAfterS: number, _request: unknown, _octokit: unknown, retries: number) =>
-    retries < 2 && retryAfterS <= longestWaitS;
-  const octokit =
-    options.manner === 'once'
-      ? new Octokit(common)
-      : new PatientOctokit({
-          ...common,
-          throttle: { onRateLimit: wait, onSecondaryRateLimit: wait, retryAfterBaseValue: waitBaseMs },
-          // Rate limits are left to the throttle: the retry plugin would retry them a second later.
-          retry: {
-            retries: 2,
-            retryAfterBaseValue: waitBaseMs,
-            doNotRetry: [400, 401, 403, 404, 409, 410, 422, 429, 451],
-          },
-        });
+    throttle: { onRateLimit: wait, onSecondaryRateLimit: wait, retryAfterBaseValue: waitBaseMs },
+    // Rate limits are left to the throttle: the retry plugin would retry them a second later.
+    retry: {
+      retries: 2,
+      retryAfterBaseValue: waitBaseMs,
+      doNotRetry: [400, 401, 403, 404, 409, 410, 422, 429, 451],
+    },
+  });
   if (authorization !== undefined) {
     octokit.hook.before('request', (request) => {
       request.headers.authorization = authorization;

@@ -1,9 +1,7 @@
 import type { Clock } from '@tripline/runtime/clock';
 import { credentialHash } from '@tripline/runtime/redact';
 import { z } from 'zod';
-import { bounded } from '../bounded.ts';
 import type { MintAnswer, Minted, Minter, MintOrder, Revocable, Revoked } from '../minter.ts';
-import { createOutbound } from '../outbound.ts';
 import type { Check } from '../provider.ts';
 import { appClient, type GitHubApp, NoTokenError } from './app-token.ts';
 import { outcomeOf } from './classify.ts';
@@ -43,10 +41,12 @@ type Refused = Extract<MintAnswer, { result: 'refused' }>;
  */
 export function createGitHubMinter(app: GitHubApp, { clock }: { clock: Clock }): Minter<'github'> {
   const { apiUrl, timeoutMs = defaultTimeoutMs } = app;
-  const fetch = bounded(app.fetch ?? createOutbound(apiUrl), mostAnswerBytes);
-  const bearer: GitHubApp = { ...app, fetch, timeoutMs };
+  const bearer: GitHubApp = { ...app, timeoutMs, mostAnswerBytes };
   const bearing = (token: string) =>
-    createGitHubClient({ apiUrl, fetch, timeoutMs, authorization: `token ${token}`, manner: 'once' });
+    createGitHubClient({
+      ...{ apiUrl, fetch: app.fetch, timeoutMs, mostAnswerBytes },
+      ...{ authorization: `token ${token}`, manner: 'once' },
+    });
   /** Ids of the App's installations by the id of the account, cached: one call less before a mint. */
   const installations = new Map<string, string>();
 

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { bounded } from '../bounded.ts';
+import { boundedText } from '../bounded.ts';
 import { createOutbound, type Outbound } from '../outbound.ts';
 
 /** Somebody's account, as they showed it by signing in. `login` is for people to read. */
@@ -37,8 +37,8 @@ export function createWebSignIn(
   options: { onLeftAlive: (reason: string) => void },
 ): WebSignIn {
   const { url, apiUrl, clientId, clientSecret, redirectUri } = of;
-  const web = bounded(createOutbound(url), mostAnswerBytes);
-  const api = bounded(createOutbound(apiUrl), mostAnswerBytes);
+  const web = createOutbound(url);
+  const api = createOutbound(apiUrl);
   const at = (base: string, path: string) => `${base.endsWith('/') ? base.slice(0, -1) : base}${path}`;
 
   async function tokenFor({ code, verifier }: { code: string; verifier: string }): Promise<string> {
@@ -92,9 +92,11 @@ export function createWebSignIn(
 
 async function ask(outbound: Outbound, url: string, init: RequestInit): Promise<unknown> {
   const answer = await send(outbound, url, init);
-  return answer.json().catch(() => {
+  try {
+    return JSON.parse(await boundedText(answer, mostAnswerBytes));
+  } catch {
     throw new WebSignInError('GitHub’s answer broke off', true);
-  });
+  }
 }
 
 /** @throws {WebSignInError} there was no answer, or no success. */
