@@ -92,7 +92,7 @@ async function grantsAtOnce(
   const ms: number[] = [];
   const [fromMs, fromCpuMs] = [performance.now(), treeCpuMs(pid)];
   await eachAtOnce(jobs, async (job, nth) => {
-    const { token, tookMs, status, reason } = await ground.ask(url, shown[nth]!);
+    const { token, tookMs, status, reason } = await ground.ask(url, shown[nth]!, { job });
     if (token === undefined) throw new Error(`job ${job} was given nothing: ${status} ${reason}`);
     tokens.set(job, token);
     const { askedMs, givenMs } = ground.github.tokens.get(token)!;
@@ -172,7 +172,7 @@ async function steadily(
     jobs.map(async (job, nth) => {
       const dueMs = begunMs + (nth * 1000) / perSecond;
       await pause(Math.max(0, dueMs - performance.now()));
-      const { status } = await ground.ask(url, shown[nth]!);
+      const { status } = await ground.ask(url, shown[nth]!, { job });
       if (status !== 201) throw new Error(`job ${job} was answered ${status}`);
       return performance.now() - dueMs;
     }),

@@ -19,9 +19,9 @@ const logger = createLogger({ service: 'broker', level: config.logLevel });
 const metrics = createMetrics({ service: 'broker' });
 const db = openDatabase(config.database.url!, { applicationName: 'tripline-broker', lowLatency: true });
 const stream = await openStream({ config, db, logger, clock });
-const local = createLocalPolicies(config.baseDir, 'access.yaml', config.identity.audience);
-// Of a commit: what has none is a dry run at the gate.
-const policies: CurrentPolicies = () => ({ ...local(), revision: 'f'.repeat(40) });
+// Of a commit, which is read once: what has none is a dry run at the gate.
+const read = createLocalPolicies(config.baseDir, 'access.yaml', config.identity.audience)();
+const policies: CurrentPolicies = () => ('fault' in read ? read : { ...read, revision: 'f'.repeat(40) });
 const broker = await createBroker({ config, db, stream, logger, clock, metrics }, { policies });
 const app = createHttp({ ready: broker.ready });
 broker.routes(app);
