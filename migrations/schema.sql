@@ -244,6 +244,18 @@ CREATE TABLE access_policy_faults (
   CONSTRAINT access_policy_faults_pkey PRIMARY KEY (place)
 );
 
+CREATE TABLE access_prompt_messages (
+  prompt text NOT NULL,
+  channel text NOT NULL,
+  ts text NOT NULL,
+  shows text NOT NULL DEFAULT 'open'::text,
+  CONSTRAINT access_prompt_messages_channel_check CHECK ((channel <> ''::text)),
+  CONSTRAINT access_prompt_messages_shows_check CHECK ((shows = ANY (ARRAY['open'::text, 'approved'::text, 'refused'::text, 'closed'::text]))),
+  CONSTRAINT access_prompt_messages_ts_check CHECK ((ts <> ''::text)),
+  CONSTRAINT access_prompt_messages_prompt_fkey FOREIGN KEY (prompt) REFERENCES access_step_ups(id) ON DELETE CASCADE,
+  CONSTRAINT access_prompt_messages_pkey PRIMARY KEY (channel, ts)
+);
+
 CREATE TABLE access_proof_ends (
   proof text NOT NULL,
   by jsonb NOT NULL,
@@ -1152,6 +1164,7 @@ CREATE INDEX access_grants_standing ON public.access_grants USING btree (longest
 CREATE UNIQUE INDEX access_links_by_account ON public.access_links USING btree (instance, account_id) WHERE ((confirmed_at IS NOT NULL) AND (ended_at IS NULL));
 CREATE UNIQUE INDEX access_links_by_subject ON public.access_links USING btree (issuer, subject) WHERE ((confirmed_at IS NOT NULL) AND (ended_at IS NULL));
 CREATE INDEX access_passkeys_by_account ON public.access_passkeys USING btree (instance, account_id);
+CREATE INDEX access_prompt_messages_by_prompt ON public.access_prompt_messages USING btree (prompt);
 CREATE UNIQUE INDEX access_rights_one_standing ON public.access_rights USING btree (kind, repository_id, grantee_id) WHERE (state = ANY (ARRAY['giving'::text, 'given'::text, 'ending'::text]));
 CREATE INDEX access_rights_open ON public.access_rights USING btree (due_at) WHERE (state <> ALL (ARRAY['ended'::text, 'denied'::text, 'expired'::text]));
 CREATE INDEX access_spent_by_expiry ON public.access_spent USING btree (expires_at);

@@ -90,6 +90,7 @@ const ofTables: Readonly<Record<string, Rights>> = {
   access_ends: { broker: 'rawd', cli: 'r' },
   access_grants: { broker: 'rawd', remediator: 'rw', cli: 'rw' },
   access_step_ups: { broker: 'rawd', notifier: 's', cli: 'r' },
+  access_prompt_messages: { notifier: 'raw', cli: 'r' },
   access_passkeys: { broker: 'rawd', cli: 'r' },
   access_links: { broker: 'rawd', cli: 'r' },
   access_proof_ends: { broker: 'rd', cli: 'ra' },
@@ -127,7 +128,7 @@ const operations: Readonly<Record<string, string>> = {
   w: 'UPDATE',
   d: 'DELETE',
   l: 'UPDATE (last_appended_ms)',
-  s: 'SELECT (id, shown, link, state, expires_at)',
+  s: 'SELECT (id, shown, link, state, expires_at, answered_by, answered_at)',
   i: 'SELECT (event_id, workspace, appended_at)',
 };
 const namesOf = (services: readonly ServiceRole[]) => services.map(roleName).join(', ');

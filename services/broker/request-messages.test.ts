@@ -75,7 +75,7 @@ test('asked, approved on the page that the message names, given and ended, in on
   await s.work();
   await say();
   expect(sent().at(-1)).toMatchObject({ method: 'chat.update', channel: 'C1', ts: '1.1' });
-  expect(sent().at(-1)!.blocks).toContain('Approved by mallory');
+  expect(sent().at(-1)!.blocks).toContain('Approved by `mallory` at ');
   s.nowMs += 30 * minute;
   await s.work();
   await say();

@@ -2,8 +2,7 @@ import { nameRight, type RightKind } from '@tripline/access/people-rights';
 import type { Config } from '@tripline/config/config';
 import type { Db } from '@tripline/db/database';
 import { inTransaction } from '@tripline/db/transaction';
-import type { Outcome } from '@tripline/integrations/outcome';
-import { createSlackClient, type SlackReference } from '@tripline/integrations/slack/client';
+import { createSlackClient, type SlackReference, type SlackResult } from '@tripline/integrations/slack/client';
 import type { SlackMessage } from '@tripline/integrations/slack/message';
 import {
   type ReportedRequest,
@@ -65,7 +64,10 @@ type Row = {
   reason: string;
   askedBy: { via?: string; id?: string };
   state: ReportedRequest['state'];
-  approvedBy: { account: { name: string } } | null;
+  /** The last answer that anybody gave. */
+  answered: 'approved' | 'refused' | null;
+  answeredBy: string | null;
+  answeredAt: Date | null;
   until: Date | null;
   why: string | null;
   message: Posted | null;
@@ -82,9 +84,13 @@ async function sayOne({ db, clock, slack, publicUrl, fetch }: MessageParts): Pro
   return inTransaction(db, async (client) => {
     const { rows } = await client.query<Row>(
       `SELECT q.id, q.kind, q.repository AS target, q.permission, q.grantee, q.for_ms AS "forMs", q.reason, q.asked_by AS "askedBy",
-         r.state, r.approved_by AS "approvedBy", r.given_until AS until, r.why, r.message, u.id AS prompt, u.number
+         r.state, r.given_until AS until, r.why, r.message, u.id AS prompt, u.number,
+         a.state AS answered, a.answered_by->>'name' AS "answeredBy", a.answered_at AS "answeredAt"
        FROM access_rights r JOIN access_requests q ON q.id = r.request
          LEFT JOIN access_step_ups u ON u.workspace = q.workspace AND u.asked = 'request ' || q.id AND u.state = 'open' AND r.state = 'asked'
+         LEFT JOIN LATERAL (SELECT state, answered_by, answered_at FROM access_step_ups
+           WHERE workspace = q.workspace AND asked = 'request ' || q.id AND state IN ('approved', 'refused')
+           ORDER BY state = 'refused' DESC, answered_at DESC LIMIT 1) a ON true
        WHERE CASE WHEN r.message IS NULL THEN r.state = 'asked' AND u.id IS NOT NULL
          ELSE r.state IN ('given', 'ended', 'denied', 'expired') AND r.message->>'state' <> r.state
            OR r.state = 'given' AND r.message->>'until' <> r.given_until::text
@@ -134,8 +140,8 @@ export function remindInSlack({
   };
 }
 
-async function orRetry(sending: Promise<Outcome>): Promise<void> {
-  const outcome = await sending;
+async function orRetry(sending: Promise<SlackResult>): Promise<void> {
+  const { outcome } = await sending;
   if (outcome.kind === 'retry') throw new Error(`Slack: ${outcome.message ?? outcome.reason}`);
 }
 
@@ -143,7 +149,7 @@ function reportOf(row: Row, publicUrl: string | undefined): ReportedRequest {
   const { id, grantee, forMs, reason, state, why, prompt } = row;
   return {
     ...{ id, grantee, forMs, reason, state, why, right: nameRight(row.kind, row.permission, row.target) },
-    approvedBy: row.approvedBy?.account.name ?? null,
+    answered: row.answered === null ? null : { is: row.answered, by: row.answeredBy, atMs: row.answeredAt!.getTime() },
     until: row.until?.toISOString() ?? null,
     approveAt: prompt === null || publicUrl === undefined ? null : new URL(`/step-up/${prompt}`, publicUrl).href,
   };

@@ -97,6 +97,12 @@ export type AccessTables = {
     rests_on: string | null;
     link: string | null;
   };
+  access_prompt_messages: {
+    prompt: string;
+    channel: string;
+    ts: string;
+    shows: Generated<'open' | 'approved' | 'refused' | 'closed'>;
+  };
   access_passkeys: {
     id: string;
     workspace: string;

@@ -1,3 +1,4 @@
+import { type Answered, answeredLine } from './answered.ts';
 import type { Block, SlackMessage } from './message.ts';
 import { escapeCode, escapeLine, link } from './text.ts';
 
@@ -24,18 +25,27 @@ export type AskedAt = { kind: 'person' } | { kind: 'channel'; mentions: readonly
  * run reads that in its log, so that nobody approves what they did not start because a message asks for it.
  */
 export function renderAsk(ask: Ask, at: AskedAt): SlackMessage {
-  const { repository, run, sha, environment, policy, setOffBy, url } = ask;
-  const code = (text: string, max: number) => `\`${escapeCode(text, max)}\``;
-  const where = environment === null ? 'no environment' : `environment ${code(environment, 200)}`;
-  const lines = [
-    `${whomOf(ask, at)}: a run waits for your second factor. ${link(url, 'Open it')}`,
-    `${code(repository, 300)} run ${escapeLine(run.id, 40)}, attempt ${run.attempt}, commit ${code(sha.slice(0, 12), 12)}, ${where}`,
-    `Policy ${code(policy, 200)}, set off by ${code(setOffBy, 100)}`,
-  ];
+  const { repository, url } = ask;
+  const lines = [`${whomOf(ask, at)}: a run waits for your second factor. ${link(url, 'Open it')}`, ...linesOf(ask)];
   const quiet =
     'The page asks for the four digits that stand in the job’s log. You did not start it, or do not see them? Open it, and say that it was not you.';
   const text = `A run of ${escapeLine(repository, 120)} waits for your second factor`;
   return { text, blocks: [section(lines.join('\n')), context(quiet)] };
+}
+
+/** The same message once nobody is asked any more: what it was about, and what became of it, without a link. */
+export function renderAnswered(ask: Ask, answered: Answered): SlackMessage {
+  const text = `A run of ${escapeLine(ask.repository, 120)} waits for no second factor any more`;
+  return { text, blocks: [section([answeredLine(answered), ...linesOf(ask)].join('\n'))] };
+}
+
+function linesOf({ repository, run, sha, environment, policy, setOffBy }: Ask): string[] {
+  const code = (text: string, max: number) => `\`${escapeCode(text, max)}\``;
+  const where = environment === null ? 'no environment' : `environment ${code(environment, 200)}`;
+  return [
+    `${code(repository, 300)} run ${escapeLine(run.id, 40)}, attempt ${run.attempt}, commit ${code(sha.slice(0, 12), 12)}, ${where}`,
+    `Policy ${code(policy, 200)}, set off by ${code(setOffBy, 100)}`,
+  ];
 }
 
 /** Mentions are ids at Slack, which settings hold; logins are text. */

@@ -63,9 +63,9 @@ const lasting: Record<string, { reason: string; remedy: string }> = {
 /** How people are written to beside incidents. Never rejects. */
 export type SlackDirect = {
   /** To one person, by their member ID, where only they read it. */
-  tellPerson: (member: string, message: SlackMessage) => Promise<Outcome>;
+  tellPerson: (member: string, message: SlackMessage) => Promise<SlackResult>;
   /** To the configured channel. */
-  tellChannel: (message: SlackMessage) => Promise<Outcome>;
+  tellChannel: (message: SlackMessage) => Promise<SlackResult>;
 };
 
 export function createSlackClient(options: SlackOptions): SlackClient & SlackAnswers & SlackDirect {
@@ -115,8 +115,8 @@ export function createSlackClient(options: SlackOptions): SlackClient & SlackAns
     update: ({ channel: where, ts }, message) => call('chat.update', message, { channel: where, ts }),
     postEphemeral: async (to, message) =>
       (await send('chat.postEphemeral', { ...message, parse: 'none', ...to })).outcome,
-    tellPerson: async (member, message) => (await call('chat.postMessage', message, { channel: member })).outcome,
-    tellChannel: async (message) => (await call('chat.postMessage', message, { channel })).outcome,
+    tellPerson: (member, message) => call('chat.postMessage', message, { channel: member }),
+    tellChannel: (message) => call('chat.postMessage', message, { channel }),
     ask: async (trigger, view) => (await send('views.open', { trigger_id: trigger, view })).outcome,
   };
 }

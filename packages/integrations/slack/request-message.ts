@@ -1,3 +1,4 @@
+import { type Answered, answeredLine } from './answered.ts';
 import { actionIds } from './interaction.ts';
 import type { Block, SlackMessage } from './message.ts';
 import { escapeCode, escapeLine, link } from './text.ts';
@@ -11,8 +12,9 @@ export type ReportedRequest = {
   forMs: number;
   reason: string;
   state: 'asked' | 'given' | 'ended' | 'denied' | 'expired';
-  /** Who approved it, and until when they have it, RFC 3339. */
-  approvedBy: string | null;
+  /** Who answered, and when; null where nobody did. */
+  answered: Answered | null;
+  /** Until when they have it, RFC 3339. */
   until: string | null;
   why: string | null;
   /** Where it is approved; null where that is not known. */
@@ -47,17 +49,17 @@ export function renderRequest(request: ReportedRequest): SlackMessage {
   };
 }
 
-function outcomeOf({ id, state, approvedBy, until, why, approveAt }: ReportedRequest): string {
+function outcomeOf({ id, state, answered, until, why, approveAt }: ReportedRequest): string {
   const said = why === null ? '' : ` (${escapeLine(why, 500)})`;
   switch (state) {
     case 'asked':
       return `Somebody else approves it${approveAt === null ? '' : ` ${link(approveAt, 'on its page')}`}, with a second factor and the number that whoever asked tells them. \`${escapeCode(id, 100)}\``;
     case 'given':
-      return `${approvedBy === null ? 'Given' : `Approved by ${escapeLine(approvedBy, 100)}`}; it ends at ${until?.slice(11, 16) ?? 'its time'} UTC. \`${escapeCode(id, 100)}\``;
+      return `${answered === null ? 'Given' : answeredLine(answered)}; it ends at ${until?.slice(11, 16) ?? 'its time'} UTC. \`${escapeCode(id, 100)}\``;
     case 'ended':
       return `It has ended${said}.`;
     case 'denied':
-      return `Denied${said}.`;
+      return answered?.is === 'refused' ? `${answeredLine(answered)}.` : `Denied${said}.`;
     case 'expired':
       return 'Nobody approved it within an hour.';
   }

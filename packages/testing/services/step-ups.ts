@@ -2,6 +2,7 @@ import { exampleLock, examplePolicies } from '@tripline/access/access.example';
 import { readLock } from '@tripline/access/lock';
 import { readPolicies } from '@tripline/access/policy';
 import { createStepUps, standsFor, type ToStandFor } from '@tripline/broker/step-up';
+import { type Answer, answerPrompt } from '@tripline/broker/store/approvals';
 import type { TriplineEvent } from '@tripline/contracts/event';
 import type { Db } from '@tripline/db/database';
 import { createOutbound } from '@tripline/integrations/outbound';
@@ -101,6 +102,13 @@ export async function startStepUps(
   };
   return {
     ...{ state, appended, answers, stepUps, browser, asking, opened, signedIn, local },
+    /** Ada answers, without a page. */
+    answer: (id: string, answer: Answer) => {
+      const proof = { account: { id: '11', name: 'ada' }, method: 'oidc', isPhishingResistant: true } as const;
+      const nowMs = Date.now() + state.aheadMs;
+      const record = async () => {};
+      return answerPrompt(db, id, answer, { ...proof, provedAtMs: nowMs, restsOn: null }, { nowMs, record });
+    },
     approvalOf: (of = asking()) => stepUps.approvalFor(standsFor(of)),
     async approved(link: { url: string; number: string }, next: Partial<NextSignIn> = {}, number = link.number) {
       const { by, page } = await signedIn(link.url, next);

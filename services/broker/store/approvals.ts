@@ -272,6 +272,7 @@ export async function answerPrompt(
         ...[by.isPhishingResistant, by.restsOn],
       ],
     );
+    await noteEnd(client, id);
     return 'taken';
   });
 }
@@ -288,12 +289,16 @@ export async function isProof(
   return rows[0]!.is;
 }
 
+/** Has the messages that ask for it say what became of it. */
+const noteEnd = (client: PoolClient, id: string): Promise<void> => addNewToQueue(client, 'prompt', `${id} answered`);
+
 async function countWrong(client: PoolClient, { id, wrongNumbers }: StepUp): Promise<Answered> {
   const isLast = wrongNumbers + 1 >= mostWrongNumbers;
   await client.query('UPDATE access_step_ups SET wrong_numbers = wrong_numbers + 1, state = $2 WHERE id = $1', [
     id,
     isLast ? 'closed' : 'open',
   ]);
+  if (isLast) await noteEnd(client, id);
   return isLast ? 'closed' : 'wrong-number';
 }
 
