@@ -9,9 +9,10 @@ import { type Play, plays } from './plays.ts';
 
 /**
  * `npm run simulate -- --seeds 500 --from 1`: plays seeds one after the other and ends with 1 when one of them does not
- * end as the oracle says. `--minutes 10` plays as many as fit. `--mutants` plants bugs instead, each until it is found. `--repeat 3` plays each seed
- * so often, and fails where it does not take the same steps each time. `--play access` plays brokers alone, `--play log` what reads the
- * log alone. `--verbose` shows every step; with `--seeds 1 --from S` that is how a failure is looked into.
+ * end as the oracle says. `--minutes 10` plays as many as fit. `--mutants` plants bugs instead, each until it is found, `--mutant 'a token'`
+ * those alone whose names begin so. `--repeat 3` plays each seed so often, and fails where it does not take the same steps each time.
+ * `--play access` plays brokers alone, `--play log` what reads the log alone. `--verbose` shows every step; with `--seeds 1 --from S` that is
+ * how a failure is looked into.
  */
 const { values } = parseArgs({
   options: {
@@ -20,6 +21,7 @@ const { values } = parseArgs({
     from: { type: 'string', default: '1' },
     verbose: { type: 'boolean', default: false },
     mutants: { type: 'boolean', default: false },
+    mutant: { type: 'string' },
     repeat: { type: 'string', default: '1' },
     play: { type: 'string' },
   },
@@ -54,7 +56,7 @@ try {
 process.exitCode = failed > 0 ? 1 : 0;
 
 function play(one: Play, server: Server): Promise<number> {
-  if (values.mutants) return killMutants(one, server);
+  if (values.mutants || values.mutant !== undefined) return killMutants(one, server);
   return repeat > 1 ? repeatAll(one, server) : playAll(one, server);
 }
 
@@ -121,7 +123,7 @@ function firstDifference(one: readonly string[], other: readonly string[]): stri
 /** Plays each planted bug until some seed finds it; answers how many were not found. */
 async function killMutants({ simulate, mutants }: Play, server: Server): Promise<number> {
   let survivors = 0;
-  for (const mutant of mutants) {
+  for (const mutant of mutants.filter(({ name }) => name.startsWith(values.mutant ?? ''))) {
     let seed = from;
     let planted = 0;
     let difference: Difference | undefined;

@@ -36,6 +36,10 @@ describe('the simulation', () => {
     { play: ofAccess, name: 'does not take the lock' },
     { play: ofAccess, name: 'does not look whether the job had ended' },
     { play: ofAccess, name: 'the sweep passes over' },
+    { play: ofAccess, name: 'a token is good twice' },
+    { play: ofAccess, name: 'one attempt ends' },
+    { play: ofAccess, name: 'asks for the policies' },
+    { play: ofAccess, name: 'incidents end nothing' },
   ])(
     'a planted bug is found: $play.name, $name',
     async ({ play: { simulate, mutants }, name, from = 1 }) => {

@@ -54,7 +54,12 @@ function build(random: Random, server: Server, options: SimulateOptions) {
     { write: options.log ?? noop },
   );
   const rough = random.pick([0, 0.004, 0.02, 0.06]);
-  const state = { isRough: true, crashes: 0, policies: inForce.given, mutated: false };
+  const state = {
+    ...{ isRough: true, crashes: 0, policies: inForce.given, mutated: false },
+    /** Hears of the first look of each request at the policies, and of how many those were. */
+    onLook: undefined as ((count: number) => void) | undefined,
+  };
+  const looked = new Set<Asked>();
   const fault = (probability = rough) => (state.isRough ? probability : 0);
   const lost = () => ({ lostBefore: fault(), lostAfter: fault() });
   const database = createSimulatedDatabase({
@@ -105,7 +110,9 @@ function build(random: Random, server: Server, options: SimulateOptions) {
     };
     const policies = () => {
       const asked = currentRequest();
-      if (!mutant?.readsPoliciesOnce || asked === undefined) return state.policies;
+      if (asked === undefined) return state.policies;
+      if (!looked.has(asked)) state.onLook?.(looked.add(asked).size);
+      if (!mutant?.readsPoliciesOnce) return state.policies;
       state.mutated = true;
       asked.policies ??= state.policies;
       return asked.policies as typeof state.policies;
@@ -161,13 +168,22 @@ function plan(stage: Stage): void {
       });
   }
   if (!world.random.chance(0.5)) return;
-  const narrowedMs = dawnMs + world.random.int(0, 20_000);
   const change = (to: keyof typeof inForce) => () => {
     stage.policies = inForce[to];
     oracle.policiesAre(to === 'given');
   };
-  later(stage, narrowedMs, change('narrowed'));
-  later(stage, narrowedMs + world.random.int(1, 60_000), change('given'));
+  const narrow = (atMs: number) => {
+    later(stage, atMs, change('narrowed'));
+    later(stage, atMs + world.random.int(1, 60_000), change('given'));
+  };
+  if (world.random.chance(0.5)) narrow(dawnMs + world.random.int(0, 20_000));
+  else {
+    // Between two looks of a request at what is in force.
+    const nth = world.random.int(1, 10);
+    stage.onLook = (count) => {
+      if (count === nth) narrow(world.nowMs());
+    };
+  }
 }
 
 /** The detector tells of a run all its jobs, whose first may be told of before the next attempt is. */
