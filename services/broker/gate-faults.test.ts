@@ -65,7 +65,7 @@ describe('GitHub', () => {
 
   test('refuses for good a hundred questions: a new one is answered at once, and theirs are asked ever more seldom', async () => {
     const stuck = Array.from({ length: 100 }, (_, nth) =>
-      question({ id: `s${nth}`, installation: '12', deploymentId: String(600 + nth) }),
+      question({ id: `s${nth}`, installation: '12', environment: `e${nth}`, deploymentId: String(600 + nth) }),
     );
     await g.told();
     await g.asked(...stuck);

@@ -38,6 +38,28 @@ describe('one verdict', () => {
     expect(g.github.words).toHaveLength(2);
   });
 
+  test('where two questions are about one environment of a run: one is in hand at a time, at whichever replica', async () => {
+    await g.told();
+    await g.asked(
+      question(),
+      question({ id: 'github:q2', deploymentId: '502' }),
+      question({ id: 'q3', deploymentId: null }),
+    );
+    const claim = (by: string) =>
+      claimQuestions(g.db, { by, nowMs: g.nowMs, forMs: 60_000 }, { fresh: 16, failing: 8 });
+    const both = await Promise.all([claim(workerA), claim(workerB)]);
+    expect(both.flat()).toHaveLength(1);
+    expect(await claim(workerB)).toEqual([]);
+    await g.claimsExpire();
+    await g.asked(question({ id: 'github:other', environment: 'staging', deploymentId: '503' }));
+    expect((await claim(workerB)).map(({ environment }) => environment).sort()).toEqual(['production', 'staging']);
+    await g.claimsExpire();
+    while ((await g.answer()) > 0) {
+      // One after the other: GitHub says of the others that nothing waits.
+    }
+    expect(g.github.words.filter(({ environment }) => environment === 'production')).toHaveLength(1);
+  });
+
   test('of the attempt that asks: one that ended, or another attempt, is let go', async () => {
     await g.told();
     await g.asked();

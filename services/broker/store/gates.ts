@@ -69,8 +69,9 @@ type Row = {
 
 /**
  * Claims open questions that are due: of each repository in turn, those first that have been due longest, so that whoever asks a thousand
- * times holds nobody else up; and in a room of their own those whose last attempt failed, which may fail for good. A claim that
- * expired, by the database's clock, which all replicas share, is anybody's.
+ * times holds nobody else up; and in a room of their own those whose last attempt failed, which may fail for good. Of those about one
+ * environment of a run one is in hand at a time, since one word answers them all. A claim that expired, by the database's clock, which
+ * all replicas share, is anybody's.
  */
 export async function claimQuestions(
   { pool }: Pick<Db, 'pool'>,
@@ -79,11 +80,19 @@ export async function claimQuestions(
 ): Promise<OpenQuestion[]> {
   const { rows } = await pool.query<Row>({
     name: 'access-claim-gates',
-    text: `WITH free AS MATERIALIZED (
-        SELECT id, due_at, last_fault IS NOT NULL AS fails,
-          row_number() OVER (PARTITION BY repository_id, last_fault IS NOT NULL ORDER BY due_at) AS turn
-        FROM access_gates
+    text: `WITH waiting AS (
+        SELECT id, due_at, repository_id, last_fault IS NOT NULL AS fails, row_number() OVER (
+          PARTITION BY workspace, instance, repository_id, run_id, lower(environment) ORDER BY last_fault IS NOT NULL, due_at, id
+        ) AS of_deployment
+        FROM access_gates g
         WHERE state = 'open' AND due_at <= $2 AND (claimed_until IS NULL OR claimed_until <= clock_timestamp())
+          AND NOT EXISTS (
+            SELECT FROM access_gates o WHERE o.instance = g.instance AND o.repository_id = g.repository_id AND o.run_id = g.run_id
+              AND o.workspace = g.workspace AND lower(o.environment) = lower(g.environment)
+              AND o.state = 'open' AND o.claimed_until > clock_timestamp())
+      ), free AS MATERIALIZED (
+        SELECT id, due_at, fails, row_number() OVER (PARTITION BY repository_id, fails ORDER BY due_at) AS turn
+        FROM waiting WHERE of_deployment = 1
       ), first AS (
         (SELECT id FROM free WHERE NOT fails ORDER BY turn, due_at LIMIT $4)
         UNION ALL (SELECT id FROM free WHERE fails ORDER BY turn, due_at LIMIT $5)
