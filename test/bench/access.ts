@@ -148,7 +148,7 @@ async function gateAtARate(ground: AccessGround, jobs: readonly number[], perSec
     askedMs.set(ground.runOf(job), performance.now());
     void ground.askGate([job]);
   }
-  const { words } = ground.github;
+  const { words } = ground.github.gated;
   const untilMs = performance.now() + 30_000;
   while ([...askedMs.keys()].some((run) => !words.has(run)) && performance.now() < untilMs) await pause(20);
   return [...askedMs].map(([run, atMs]) => {

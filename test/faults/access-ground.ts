@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { Agent, request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { exampleLock } from '@tripline/access/access.example';
 import type { LoggedJob } from '@tripline/access/known-run';
 import { loadConfig } from '@tripline/config/config';
@@ -120,13 +121,13 @@ export async function openAccess(
     },
 
     /** Writes down what the detector would know of these jobs: they run, and their commit was reviewed. */
-    async tellOf(jobs: readonly number[]): Promise<void> {
+    async tellOf(jobs: readonly number[], how: HowTold = {}): Promise<void> {
       await db.pool.query(
         `INSERT INTO known_runs SELECT 'acme', run, jobs, now() FROM unnest($1::text[], $2::jsonb[]) AS told (run, jobs)
          ON CONFLICT (workspace, run) DO UPDATE SET jobs = excluded.jobs`,
         [
           jobs.map((job) => `github:github.com:74#${idsOf(job).run}`),
-          jobs.map((job) => JSON.stringify([loggedJob(job)])),
+          jobs.map((job) => JSON.stringify([loggedJob(job, how)])),
         ],
       );
     },
@@ -155,8 +156,8 @@ export async function openAccess(
     /** Has the log tell that these jobs ended. */
     end: (jobs: readonly number[]) => stream.append(jobs.map(endOf)),
 
-    /** Has the log tell that GitHub asks the gate about these jobs; see `github.words`. */
-    askGate: (jobs: readonly number[]) => stream.append(jobs.map(questionOf)),
+    /** Has the log tell that GitHub asks the gate about these jobs; see `github.gated`. */
+    askGate: (jobs: readonly number[], how: HowAsked = {}) => stream.append(jobs.map((job) => questionOf(job, how))),
 
     /** The run of a job, as GitHub names it. */
     runOf: (job: number): string => idsOf(job).run,
@@ -201,12 +202,17 @@ function listening(service: ServiceProcess): Promise<string> {
   return ready;
 }
 
-function loggedJob(job: number): LoggedJob {
+/** How the detector tells of a job: of its first attempt, which was reviewed, unless told otherwise. */
+export type HowTold = { attempt?: number; isReviewed?: boolean };
+/** How GitHub asks the gate about a job, unless as usual. `nth` tells apart what is asked about one run. */
+export type HowAsked = { environment?: string; nth?: number; hasDeployment?: boolean };
+
+function loggedJob(job: number, { attempt = 1, isReviewed = true }: HowTold): LoggedJob {
   const { run, checkRun } = idsOf(job);
   return {
     name: 'deploy',
     job: {
-      ...{ provider: 'github', repository: { id: '74', name: 'acme/api' }, run: { id: run, attempt: 1 } },
+      ...{ provider: 'github', repository: { id: '74', name: 'acme/api' }, run: { id: run, attempt } },
       ...{ checkRunId: checkRun, event: 'push', ref: 'refs/heads/main', sha, headRef: null, baseRef: null },
       caller: { ref: 'acme/api/.github/workflows/release.yml@refs/heads/main', sha },
       workflow: { ref: 'acme/deploy/.github/workflows/deploy.yml@refs/heads/main', sha },
@@ -214,8 +220,10 @@ function loggedJob(job: number): LoggedJob {
     },
     referenced: [],
     known: {
-      ...{ job: 'running', fork: false, reviewed: { is: 'reviewed', why: 'approved by bea' }, deployedTo: [] },
-      runner: { group: undefined, isKnown: true },
+      ...{ job: 'running', fork: false, deployedTo: [], runner: { group: undefined, isKnown: true } },
+      reviewed: isReviewed
+        ? { is: 'reviewed', why: 'approved by bea' }
+        : { is: 'unreviewed', why: 'pushed by ada alone' },
     },
     things: [],
     startedMs: Date.now(),
@@ -228,16 +236,18 @@ const endOf = (job: number): NewRecord =>
     ...{ 'tripline.pipeline.run.attempt': 1, 'cicd.pipeline.task.run.id': idsOf(job).checkRun },
   });
 
-const questionOf = (job: number): NewRecord =>
-  recordOf(job, 'dev.cdeventsx.tripline-deployment.reviewed', {
-    ...{ 'vcs.owner.id': '65', 'vcs.owner.name': 'acme', 'deployment.environment.name': 'production' },
-    ...{ 'tripline.deployment.decision': 'requested', 'tripline.deployment.gate': '1' },
-    'deployment.id': idsOf(job).run,
-  });
+function questionOf(job: number, { environment = 'production', nth = 0, hasDeployment = true }: HowAsked): NewRecord {
+  const data: Attributes = {
+    ...{ 'vcs.owner.id': '65', 'vcs.owner.name': 'acme', 'deployment.environment.name': environment },
+    ...{ 'tripline.deployment.decision': 'requested' as const, 'tripline.deployment.gate': '1' },
+    ...(hasDeployment ? { 'deployment.id': `${idsOf(job).run}${nth}` } : {}),
+  };
+  return recordOf(job, 'dev.cdeventsx.tripline-deployment.reviewed', data, nth);
+}
 
-function recordOf(job: number, type: EventType, data: Attributes): NewRecord {
+function recordOf(job: number, type: EventType, data: Attributes, nth = 0): NewRecord {
   const event = {
-    ...{ id: `${type}-${job}`, source: '//github.com/acme', type, workspace: 'acme' },
+    ...{ id: `${type}-${job}-${nth}`, source: '//github.com/acme', type, workspace: 'acme' },
     ...{ time: new Date().toISOString(), trust: 'high' },
     data: {
       ...{ 'vcs.repository.id': '74', 'vcs.repository.name': 'acme/api', 'cicd.pipeline.run.id': idsOf(job).run },
@@ -286,4 +296,17 @@ async function historyOf(db: Db, token: string, job: number | undefined): Promis
   );
   const who = job === undefined ? 'nobody was handed it' : `job ${job} was handed it`;
   return `a token is alive though all jobs have ended; ${who}; ${rows.length === 0 ? 'it was never recorded' : JSON.stringify(rows[0])}`;
+}
+
+/** Does it again until it succeeds: whoever tells of ends and jobs does not forget them while Postgres is away. */
+export async function persistently(work: () => Promise<unknown>): Promise<void> {
+  const untilMs = performance.now() + 60_000;
+  for (;;) {
+    try {
+      return void (await work());
+    } catch (error) {
+      if (performance.now() > untilMs) throw error;
+      await pause(100);
+    }
+  }
 }

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { freshDatabaseOn } from '../../packages/testing/postgres/fresh-database.ts';
-import { type AccessGround, accessDifferences, openAccess } from './access-ground.ts';
+import { type AccessGround, accessDifferences, openAccess, persistently } from './access-ground.ts';
 import type { Fault } from './fault.ts';
 import { until } from './service-process.ts';
 
@@ -120,17 +120,4 @@ function inBatches(work: (of: readonly number[]) => Promise<void>): (one: number
     });
     return batch;
   };
-}
-
-/** Does it again until it succeeds: whoever tells of ends and jobs does not forget them while Postgres is away. */
-async function persistently(work: () => Promise<unknown>): Promise<void> {
-  const untilMs = performance.now() + 60_000;
-  for (;;) {
-    try {
-      return void (await work());
-    } catch (error) {
-      if (performance.now() > untilMs) throw error;
-      await pause(100);
-    }
-  }
 }

@@ -1,14 +1,9 @@
-import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { openDatabase } from '@tripline/db/database';
-import { migrate } from '@tripline/db/migrate';
-import { startEmbedded } from '@tripline/embedded-postgres/embedded';
 import { accessDifferences, openAccess } from './access-ground.ts';
 import { race } from './access-race.ts';
 import type { Fault } from './fault.ts';
 import { until } from './service-process.ts';
+import { openStoppable } from './stoppable-postgres.ts';
 
 /** Jobs a stop. */
 const jobsAStop = 200;
@@ -19,15 +14,8 @@ export const accessStopped: Fault = {
   what: 'Postgres and the log stopped in the manner `immediate` while jobs are given something and end',
   sizes: { ci: 1, full: 20, unit: 'stops' },
   async run({ say }, size) {
-    const dir = mkdtempSync(join(tmpdir(), 'tripline-access-'));
-    // Started by root, Postgres runs as nobody, who must get through to its data.
-    chmodSync(dir, 0o711);
-    const dataDir = join(dir, 'postgres');
-    const servers = [await startEmbedded({ dataDir })];
-    const { url } = servers[0]!;
-    const db = openDatabase(url, { applicationName: 'faults', maxConnections: 10 });
-    await migrate(db);
-    const ground = await openAccess({ db, url, urlAs: () => url });
+    const postgres = await openStoppable();
+    const ground = await openAccess(postgres.database);
     const replicas = [ground.start(), ground.start()];
     ground.github.provider.delayMs = 10;
     try {
@@ -39,10 +27,7 @@ export const accessStopped: Fault = {
       let stops = 0;
       while (stops < size && !isOver) {
         await pause(400 + ((stops * 37) % 200));
-        const pid = Number(readFileSync(join(dataDir, 'cluster/postmaster.pid'), 'utf8').split('\n')[0]);
-        process.kill(pid, 'SIGQUIT');
-        await until(() => !isAlive(pid), { what: 'the end of Postgres' });
-        servers.push(await startEmbedded({ dataDir }));
+        await postgres.stopAndStart();
         stops += 1;
       }
       const { handedOut, statuses } = await racing;
@@ -62,18 +47,7 @@ export const accessStopped: Fault = {
     } finally {
       for (const one of replicas) await one.kill();
       await ground.close();
-      await db.close();
-      for (const server of servers.reverse()) await server.stop();
-      rmSync(dir, { recursive: true, force: true });
+      await postgres.close();
     }
   },
 };
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-}

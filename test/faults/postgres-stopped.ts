@@ -1,11 +1,6 @@
-import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { openDatabase } from '@tripline/db/database';
-import { migrate } from '@tripline/db/migrate';
-import { startEmbedded } from '@tripline/embedded-postgres/embedded';
 import type { Fault } from './fault.ts';
 import { until } from './service-process.ts';
+import { openStoppable } from './stoppable-postgres.ts';
 import { addressOf, everyService, openWhole } from './whole.ts';
 
 /** Deliveries between two stops. */
@@ -20,14 +15,8 @@ export const postgresStopped: Fault = {
   what: 'Postgres stopped in the manner `immediate` under load',
   sizes: { ci: 1, full: 20, unit: 'stops' },
   async run(ground, size) {
-    const dir = mkdtempSync(join(tmpdir(), 'tripline-stopped-'));
-    // Started by root, Postgres runs as nobody, who must get through to its data.
-    chmodSync(dir, 0o711);
-    const dataDir = join(dir, 'postgres');
-    const servers = [await startEmbedded({ dataDir })];
-    const { url } = servers[0]!;
-    const db = openDatabase(url, { applicationName: 'faults', maxConnections: 2 });
-    await migrate(db).finally(() => db.close());
+    const postgres = await openStoppable();
+    const { url } = postgres.database;
     const whole = await openWhole({ databaseUrl: url, deliveries: (size + 1) * between });
     let longestMs = 0;
     try {
@@ -39,13 +28,9 @@ export const postgresStopped: Fault = {
           patienceMs: 120_000,
           what: 'the next stop',
         });
-        const pid = Number(readFileSync(join(dataDir, 'cluster/postmaster.pid'), 'utf8').split('\n')[0]);
-        process.kill(pid, 'SIGQUIT');
-        await until(() => !isAlive(pid), { what: 'the end of Postgres' });
-        const begun = performance.now();
-        servers.push(await startEmbedded({ dataDir }));
-        longestMs = Math.max(longestMs, performance.now() - begun);
-        ground.say(`stop ${stop}, started again in ${Math.round(performance.now() - begun)} ms`);
+        const awayMs = await postgres.stopAndStart();
+        longestMs = Math.max(longestMs, awayMs);
+        ground.say(`stop ${stop}, started again in ${Math.round(awayMs)} ms`);
       }
       await sending;
       const differences = await whole.settle(base, everyService, 150_000);
@@ -61,17 +46,7 @@ export const postgresStopped: Fault = {
       };
     } finally {
       await whole.close();
-      for (const server of servers.reverse()) await server.stop();
-      rmSync(dir, { recursive: true, force: true });
+      await postgres.close();
     }
   },
 };
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-}

@@ -4,6 +4,9 @@ import { accessStopped } from './access-stopped.ts';
 import { brokersLost } from './brokers-lost.ts';
 import { diskFull } from './disk-full.ts';
 import type { Fault } from './fault.ts';
+import { gateFaulty } from './gate-faulty.ts';
+import { gateFrozen } from './gate-frozen.ts';
+import { gateStopped } from './gate-stopped.ts';
 import { framing } from './hostile-framing.ts';
 import { garbageFault } from './hostile-garbage.ts';
 import { badSignatures } from './hostile-signatures.ts';
@@ -11,6 +14,7 @@ import { slowloris } from './hostile-slowloris.ts';
 import { ssrf } from './hostile-ssrf.ts';
 import { broker } from './kill9.broker.ts';
 import { detector } from './kill9.detector.ts';
+import { gate } from './kill9.gate.ts';
 import { notifier } from './kill9.notifier.ts';
 import { receiver } from './kill9.receiver.ts';
 import { recorder } from './kill9.recorder.ts';
@@ -29,11 +33,13 @@ import { upgrade } from './upgrade.ts';
 
 /** Every fault that is played, in the order of the table: by CI in its small size, by `npm run test:faults` in full. */
 export const faults: readonly Fault[] = [
-  ...[receiver, detector, recorder, notifier, remediator, broker, standalone].map(kill9),
+  ...[receiver, detector, recorder, notifier, remediator, broker, gate, standalone].map(kill9),
   // What we stand on.
   ...[lostReplies, postgresStopped, brokersLost, stoppedOwner, rebalanceStorm, diskFull, upgrade],
   // What jobs are given, and is taken back.
   ...[accessRace, accessStopped, accessFrozen, accessClock],
+  // Whom GitHub asks before a deployment.
+  ...[gateStopped, gateFrozen, gateFaulty],
   // Whom we tell, and who acts for us.
   ...[sinksFaulty, sinksAway, storm],
   // All of it at once, by chance.

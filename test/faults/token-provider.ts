@@ -2,88 +2,79 @@ import { randomBytes } from 'node:crypto';
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
+import { createGatedRuns } from './gated-runs.ts';
 
 /** A token that was given: when it was asked for and given, and when it died, ms of `performance.now()`. */
 export type GivenToken = { askedMs: number; givenMs: number; deadMs: number | undefined };
 
-/** The word of a gate on a run's deployment, and when it came, ms of `performance.now()`. */
-export type GateWord = { state: 'approved' | 'rejected' | undefined; atMs: number };
-
-/** How one request is answered in the place of what it asks for. `half`: it is done, and the connection breaks within the answer. */
-export type Misbehaviour = 'fails' | 'limits' | 'half' | undefined;
+/** What a request asks for: a token, the end of one, how a run stands that waits for a gate, or the gate's word on it. */
+export type AskedFor = 'mint' | 'revoke' | 'look' | 'say';
+/**
+ * How one request is answered in the place of what it asks for. `half`: it is done, and the connection breaks within the answer. `hangs`:
+ * nothing is done, and no answer comes; `lost`: it is done, and no answer comes.
+ */
+export type Misbehaviour = 'fails' | 'limits' | 'half' | 'hangs' | 'lost' | undefined;
 
 /**
  * As much of GitHub as gives and ends installation tokens, `delayMs` a request, which knows what lives, and whose every run waits for a
- * gate until that has spoken. `misbehaves` is asked of each request to mint or revoke.
+ * gate until that has spoken. `misbehaves` is asked of each request.
  */
 export async function startTokenProvider(
-  options: { delayMs?: number; misbehaves?: (what: 'mint' | 'revoke') => Misbehaviour } = {},
+  options: { delayMs?: number; misbehaves?: (what: AskedFor) => Misbehaviour } = {},
 ) {
   const provider = { delayMs: options.delayMs ?? 0, misbehaves: options.misbehaves ?? (() => undefined) };
   const tokens = new Map<string, GivenToken>();
   const alive = new Set<string>();
-  const words = new Map<string, GateWord>();
+  const gated = createGatedRuns();
 
-  const json = (response: ServerResponse, status: number, body: unknown, how?: Misbehaviour) => {
-    const text = JSON.stringify(body);
+  /** `body` undefined: none. */
+  function reply(response: ServerResponse, { status, body }: { status: number; body: unknown }, how: Misbehaviour) {
+    if (how === 'lost') return;
+    const text = body === undefined ? '' : JSON.stringify(body);
+    if (how === 'half' && text === '') return void response.destroy();
     response.writeHead(status, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) });
-    if (how !== 'half') return response.end(text);
+    if (how !== 'half') return void response.end(text);
     response.write(text.slice(0, text.length / 2), () => response.destroy());
-  };
+  }
 
-  function mint(response: ServerResponse, body: string, askedMs: number, how: Misbehaviour): void {
+  function mint(body: string, askedMs: number) {
     const { repository_ids: ids, permissions } = JSON.parse(body) as { repository_ids: number[]; permissions: object };
     const token = `ghs_${randomBytes(27).toString('base64url').replace(/[-_]/g, 'x')}`;
     alive.add(token);
-    const expires_at = new Date(Date.now() + 3_600_000).toISOString();
-    json(
-      response,
-      201,
-      { token, expires_at, permissions, repositories: ids.map((id) => ({ id, full_name: 'acme/api' })) },
-      how,
-    );
     tokens.set(token, { askedMs, givenMs: performance.now(), deadMs: undefined });
+    const expires_at = new Date(Date.now() + 3_600_000).toISOString();
+    const repositories = ids.map((id) => ({ id, full_name: 'acme/api' }));
+    return { status: 201, body: { token, expires_at, permissions, repositories } };
   }
 
-  function revoke(response: ServerResponse, token: string, how: Misbehaviour): void {
-    if (!alive.delete(token)) return void json(response, 401, { message: 'Bad credentials' });
+  function revoke(token: string) {
+    if (!alive.delete(token)) return { status: 401, body: { message: 'Bad credentials' } };
     tokens.get(token)!.deadMs = performance.now();
-    if (how === 'half') return void response.destroy();
-    response.writeHead(204).end();
-  }
-
-  /** One request about a run, `what` of it; see packages/integrations/github/gate.ts. */
-  function answerGate(response: ServerResponse, run: string, what: string | undefined, body: string): void {
-    if (what === undefined)
-      return void json(response, 200, {
-        ...{ id: Number(run), run_attempt: 1, status: 'waiting', repository: { id: 74, owner: { id: 65 } } },
-      });
-    if (what === 'pending_deployments')
-      return void json(response, 200, words.has(run) ? [] : [{ environment: { name: 'production' } }]);
-    const { state } = JSON.parse(body) as { state?: 'approved' | 'rejected' };
-    words.set(run, { state, atMs: performance.now() });
-    response.writeHead(204).end();
+    return { status: 204, body: undefined };
   }
 
   const server = createServer({ keepAliveTimeout: 60_000 }, async (request, response) => {
     const askedMs = performance.now();
     const route = `${request.method} ${request.url!.split('?')[0]}`;
+    const token = /^token (.+)$/i.exec(request.headers.authorization ?? '')?.[1] ?? '';
     let body = '';
     for await (const chunk of request) body += String(chunk);
     if (provider.delayMs > 0) await pause(provider.delayMs);
-    if (route === 'GET /app/installations') return json(response, 200, [{ id: 1, account: { id: 65, login: 'acme' } }]);
-    const ofRun = /^(?:GET|POST) \/repos\/acme\/api\/actions\/runs\/(\d+)(?:\/(\w+))?$/.exec(route);
-    if (ofRun !== null) return answerGate(response, ofRun[1]!, ofRun[2], body);
-    const what = route === 'DELETE /installation/token' ? 'revoke' : 'mint';
-    if (what === 'mint' && !route.endsWith('/access_tokens')) return json(response, 404, { message: 'Not Found' });
+    if (route === 'GET /app/installations')
+      return reply(response, { status: 200, body: [{ id: 1, account: { id: 65, login: 'acme' } }] }, undefined);
+    const ofRun = /^(GET|POST) \/repos\/acme\/api\/actions\/runs\/(\d+)(?:\/(\w+))?$/.exec(route);
+    const what = askedFor(route, ofRun?.[1]);
+    if (what === undefined) return reply(response, { status: 404, body: { message: 'Not Found' } }, undefined);
     const how = provider.misbehaves(what);
-    if (how === 'fails') return json(response, 500, { message: 'Server Error' });
+    if (how === 'hangs') return;
+    if (how === 'fails') return reply(response, { status: 500, body: { message: 'Server Error' } }, undefined);
     if (how === 'limits') {
       response.setHeader('retry-after', '1');
-      return json(response, 429, { message: 'You have exceeded a secondary rate limit' });
+      return reply(response, { status: 429, body: { message: 'You have exceeded a secondary rate limit' } }, undefined);
     }
-    if (what === 'mint') return mint(response, body, askedMs, how);
-    return revoke(response, /^token (.+)$/i.exec(request.headers.authorization ?? '')?.[1] ?? '', how);
+    if (what === 'mint') return reply(response, mint(body, askedMs), how);
+    if (what === 'revoke') return reply(response, revoke(token), how);
+    return reply(response, gated.answer({ run: ofRun![2]!, what: ofRun![3], body, token }), how);
   });
   server.listen(0, '127.0.0.1');
   await new Promise((resolve) => server.once('listening', resolve));
@@ -95,11 +86,17 @@ export async function startTokenProvider(
     tokens,
     /** Those that let somebody in. */
     alive,
-    /** What gates said last, by the id of the run. */
-    words,
+    /** Runs that wait for a gate, and what it said. */
+    gated,
     async close() {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
     },
   };
+}
+
+function askedFor(route: string, methodOfRun: string | undefined): AskedFor | undefined {
+  if (methodOfRun !== undefined) return methodOfRun === 'POST' ? 'say' : 'look';
+  if (route === 'DELETE /installation/token') return 'revoke';
+  return route.endsWith('/access_tokens') ? 'mint' : undefined;
 }
