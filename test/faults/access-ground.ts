@@ -203,9 +203,9 @@ function listening(service: ServiceProcess): Promise<string> {
 }
 
 /** How the detector tells of a job: of its first attempt, which was reviewed, unless told otherwise. */
-export type HowTold = { attempt?: number; isReviewed?: boolean };
+type HowTold = { attempt?: number; isReviewed?: boolean };
 /** How GitHub asks the gate about a job, unless as usual. `nth` tells apart what is asked about one run. */
-export type HowAsked = { environment?: string; nth?: number; hasDeployment?: boolean };
+type HowAsked = { environment?: string; nth?: number; hasDeployment?: boolean };
 
 function loggedJob(job: number, { attempt = 1, isReviewed = true }: HowTold): LoggedJob {
   const { run, checkRun } = idsOf(job);

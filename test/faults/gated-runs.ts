@@ -9,7 +9,7 @@ export type GateVerdict = {
   isTaken: boolean;
 };
 /** The last word of the gate on a run, and when it came, ms of `performance.now()`. */
-export type GateWord = { state: 'approved' | 'rejected' | undefined; atMs: number };
+type GateWord = { state: 'approved' | 'rejected' | undefined; atMs: number };
 
 /** `what`: of the run, its pending deployments, or a word on one. */
 type Asked = { run: string; what: string | undefined; body: string; token: string };
