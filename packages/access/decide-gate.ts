@@ -22,7 +22,7 @@ const laterTold: ReadonlySet<Condition> = new Set(['job', 'workflow', 'runner', 
 /** The policies of an environment's tier that are for a repository, by its id. */
 export function policiesAtGate(
   { environment, repository }: Pick<WaitingJob, 'environment' | 'repository'>,
-  { file, lock }: Version,
+  { file, lock }: Pick<Version, 'file' | 'lock'>,
 ): { tier: string | undefined; policies: NamedPolicy[] } {
   const tier = tierOf(environment, file.tiers);
   const policies = Object.entries(file.policies).flatMap(([name, policy]) => {

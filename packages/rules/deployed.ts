@@ -39,19 +39,23 @@ export function deployedBy(event: LoggedEvent): z.infer<typeof deployedSchema> {
   };
 }
 
-/** What is found of a deployment that went past staging. */
-export function skipped(first: Deployed, key: string, tried: readonly Deployed[]) {
+/** What is found of a deployment that went past `stages`, environments that come before; `tried`: deployments to them afterwards. */
+export function skipped(
+  first: Deployed,
+  { key, stages, tried }: { key: string; stages: readonly string[]; tried: readonly Deployed[] },
+) {
   const { environment, revision, run } = first.data;
   const repository = first.repository!;
   const commit = `${repository.name}@${revision}`;
   const target = targetOf(repository, key);
+  const staging = stages.slice(0, 3).join(' or ');
   return {
     ...{ subject: commit, occasion: `deployment ${first.data.id}` },
     because: [first, ...tried.slice(0, 3)],
-    title: `${revision.slice(0, 12)} of ${repository.name} was deployed to ${environment} without staging`,
+    title: `${revision.slice(0, 12)} of ${repository.name} was deployed to ${environment} without ${staging}`,
     summary:
       `${first.by.name} deployed ${revision.slice(0, 12)} of ${repository.name} to ${environment}, ` +
-      `${tried.length > 0 ? 'and it ran in staging only afterwards' : 'and it never ran in staging'}.`,
+      `${tried.length > 0 ? `and it ran in ${staging} only afterwards` : `and it never ran in ${staging}`}.`,
     entities: [
       entityOf('commit', commit, key),
       ...(run === undefined ? [] : [entityOf('run', `${repository.name}#${run}`, first.run)]),
@@ -64,8 +68,8 @@ export function skipped(first: Deployed, key: string, tried: readonly Deployed[]
             { action: 'stop-run' as const, ...target, runId: run },
           ],
     remedy: [
-      `Ask ${first.by.name} why it went past staging; put back what stood in ${environment} before unless they can say.`,
-      'Let the production environment be deployed only by a job that needs staging’s, and only from the protected branch.',
+      `Ask ${first.by.name} why it went past ${staging}; put back what stood in ${environment} before unless they can say.`,
+      `Let ${environment} be deployed only by a job that needs that of ${staging}, and only from the protected branch.`,
     ],
   };
 }

@@ -125,3 +125,66 @@ ${noise.join('\n')}
     { settings, anyOrder: false },
   );
 });
+
+test('by policies of the repository: the environments from which they promote, in force when it was deployed', () => {
+  const { findings } = expectTimeline(
+    rule,
+    `
+    08:00          broker   sees environment/74/31 stand (in acme/app; named live; promoted from canary)
+    09:00          mallory  starts run 7 of release in acme/app at c1
+    09:01          mallory  reports deployment of run 7 to staging
+    09:05          mallory  reports deployment of run 7 to Live (state in_progress)
+    09:08          ada      deploys c9 of acme/other to dev                                          ← FOUND acme/app@c1 [high/high]
+    10:00          ada      starts run 8 of release in acme/app at c2
+    10:01          ada      reports deployment of run 8 to canary
+    10:05          ada      reports deployment of run 8 to live (state in_progress)
+    `,
+  );
+  expect(findings[0]!.title).toContain('was deployed to Live without canary');
+});
+
+test('honest work: what policies let in without, before they said otherwise, in another repository, or by a person’s settings', () => {
+  expectTimeline(
+    rule,
+    `
+    08:00          broker  sees environment/74/31 stand (in acme/app; named production; promoted from anywhere)
+    09:00          ada     starts run 7 of release in acme/app at c1
+    09:05          ada     reports deployment of run 7 to production (state in_progress)
+    09:08          ada     deploys c9 of acme/other to dev
+    day 2  08:00   broker  sees environment/74/31 stand (in acme/app; named production; promoted from staging)
+    day 2  09:00   ada     deploys c3 of acme/third to production
+    day 2  09:05   ada     deploys c9 of acme/other to dev
+    day 2  09:10   ada     reports deployment of run 7 to production
+    `,
+    { settings: { 'promotion-skipped': { production: ['production'] } } },
+  );
+});
+
+test('an environment without a policy, or one that is gone, is judged by the settings', () => {
+  expectTimeline(
+    rule,
+    `
+    08:00          broker   sees environment/74/31 stand (in acme/app; named production; promoted from anywhere)
+    08:00          broker   sees environment/75/33 stand (in acme/third; named production)
+    09:00          mallory  deploys c3 of acme/third to production
+    09:05          ada      deploys c9 of acme/other to dev                                           ← FOUND acme/third@c3
+    day 2  08:00   broker   sees environment/74/31 stand (in acme/app; named production; gone)
+    day 2  09:00   mallory  deploys c4 of acme/app to production
+    day 2  09:05   ada      deploys c9 of acme/other to dev                                           ← FOUND acme/app@c4
+    `,
+    { settings },
+  );
+});
+
+test('a status that names another environment than the one before it hides nothing', () => {
+  expectTimeline(
+    rule,
+    `
+    09:00  mallory  starts run 7 of release in acme/app at c1
+    09:01  mallory  reports deployment of run 7 to dev (state in_progress)
+    09:02  mallory  reports deployment of run 7 to production
+    09:05  ada      deploys c9 of acme/other to dev                          ← FOUND acme/app@c1
+    `,
+    { settings },
+  );
+});

@@ -1,5 +1,6 @@
 import { parseTime } from '@tripline/contracts/time';
 import { breakGlass, recordsKeysOf } from '@tripline/facts/break-glass';
+import { environmentPromotions, promotedAt, promotionKey } from '@tripline/facts/environment-promotions';
 import { commitKeyIn, repositoryKeyOf } from '@tripline/facts/things';
 import { z } from 'zod';
 import { fromFacts } from './builders/from-facts.ts';
@@ -14,15 +15,15 @@ export const rule = fromFacts({
   id: 'promotion-skipped',
   title: 'Deployed to production without staging',
   description:
-    'A commit was deployed to an environment of `production` and no deployment of it to one of `staging` had succeeded until then: nobody has seen it run. Both lists are names of environments, of all repositories that have one of each. ' +
-    'It finds nothing until they are set. A commit that somebody deploys under a break-glass record of theirs is in order.',
+    'A commit was deployed to an environment, and no deployment of it to one that comes before had succeeded until then: nobody has seen it run. Which come before, the policies of access say, where one is for the repository and environment: those of the tiers that each of them names as `promotedFrom`, and none where one names no tier. ' +
+    'Of all other environments the settings say it: those of `staging` before those of `production`, of all repositories that have one of each. It finds nothing until either says so. A deployment is held against the policies that the broker’s last look before it told of. A commit that somebody deploys under a break-glass record of theirs is in order.',
   severity: 'high',
   principles: [4],
   attack: ['T1677'],
   owasp: ['CICD-SEC-1'],
   untilConfigured: {
     does: 'nothing',
-    why: 'Only you know which environments come before which: `production`, `staging`.',
+    why: 'Only you know which environments come before which: `promotedFrom` of the policies of access or, where none is for a repository, `production` and `staging`.',
   },
   falseAlarms: [
     'Hotfixes that go straight to production: a break-glass record of who deploys, sent before.',
@@ -32,7 +33,12 @@ export const rule = fromFacts({
   limits: [
     'Deployments that are not told to the provider, such as those of a GitOps controller without a deployment’s record.',
     'Whether what ran in staging was built of the commit that it says: an attestation would tell.',
+    'Policies that changed since the broker’s last look, a day ago at most, and environments that it may not read: of these the settings say what comes before.',
   ],
+  feeds: {
+    needs: ['github'],
+    better: { access: 'tells which environments come before which, by the policies in force' },
+  },
   on: [
     'dev.cdeventsx.tripline-deployment.requested',
     'dev.cdeventsx.tripline-deployment.changed',
@@ -40,7 +46,7 @@ export const rule = fromFacts({
   ],
   settings: { production: names, staging: names },
   keepMs: 90 * 86_400_000,
-  uses: [breakGlass],
+  uses: [breakGlass, environmentPromotions],
   key(event) {
     const { 'vcs.ref.head.revision': revision, 'deployment.id': id } = event.data;
     const repository = repositoryKeyOf(event);
@@ -52,21 +58,22 @@ export const rule = fromFacts({
   bounds: { deployments: bound },
   tell: ({ by, data: { environment, revision, state } }) =>
     `${by.name}’s deployment of ${revision.slice(0, 12)} to ${environment} ${state === 'success' ? 'succeeded' : 'began'}`,
-  conclude(sights, { key, settings, nowMs, read, recheckAt, explain }) {
-    const isIn = (tier: readonly string[]) => {
-      const lower = new Set(tier.map((name) => name.toLowerCase()));
-      return ({ data }: Deployed) => lower.has(data.environment.toLowerCase());
+  conclude(sights, { key, settings, nowMs, read, watch, recheckAt, explain }) {
+    const repository = key.slice(0, key.lastIndexOf('@'));
+    const before = (environment: string, beganMs: number): readonly string[] => {
+      const told = promotedAt(watch(environmentPromotions, promotionKey(repository, environment)), beganMs);
+      return told ?? (isAmong(settings.production, environment) ? settings.staging : []);
     };
-    const tried = sights.filter(isIn(settings.staging)).filter(({ data }) => data.state === 'success');
-    const byDeployment = Map.groupBy(sights.filter(isIn(settings.production)), ({ data }) => data.id);
-    return [...byDeployment.values()].flatMap((all) => {
+    const judge = (all: readonly Deployed[]) => {
       const first = all[0]!;
-      if (settings.staging.length === 0) return [];
       const beganMs = parseTime(first.time);
+      const stages = before(first.data.environment, beganMs);
+      if (stages.length === 0) return [];
+      const tried = sights.filter(({ data }) => data.state === 'success' && isAmong(stages, data.environment));
       // Where runs deploy to production, runs deploy to staging too, and what somebody says by hand is no proof.
       const proofs = tried.filter(({ data }) => first.data.run === undefined || !data.byHand);
       if (proofs.some(({ time }) => parseTime(time) <= beganMs + skewMs)) {
-        explain('its deployment to staging succeeded before');
+        explain('its deployment to one that comes before had succeeded');
         return [];
       }
       const account = {
@@ -83,7 +90,14 @@ export const rule = fromFacts({
         recheckAt(dueMs);
         return [];
       }
-      return [skipped(first, key, proofs)];
-    });
+      return [skipped(first, { key, stages, tried: proofs })];
+    };
+    // A status may name another environment than its deployment: whichever of them goes past what comes before is found.
+    return [...Map.groupBy(sights, ({ data }) => data.id).values()].flatMap((all) =>
+      [...Map.groupBy(all, ({ data }) => data.environment.toLowerCase()).values()].flatMap(judge).slice(0, 1),
+    );
   },
 });
+
+const isAmong = (names: readonly string[], environment: string): boolean =>
+  names.some((name) => name.toLowerCase() === environment.toLowerCase());

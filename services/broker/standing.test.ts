@@ -41,7 +41,13 @@ policies:
     tier: staging
     who: { github: { repository: acme/api, caller: .github/workflows/ci.yml@refs/heads/main, events: [push], ref: refs/heads/main, environment: staging } }
     give: [{ github: { repositories: [acme/api], permissions: { contents: write } } }]
+  release:
+    tier: production
+    who: { github: { repository: acme/api, caller: .github/workflows/ci.yml@refs/heads/main, events: [push], ref: refs/heads/main, environment: production } }
+    needs: { reviewed: true, promotedFrom: staging }
+    give: [{ github: { repositories: [acme/api], permissions: { deployments: write } } }]
 `);
+const lock = readLock(`github: { acme/api: { id: '74', owner: '65' } }`);
 const parts = () => ({
   config: {
     github: { apiUrl: github.url, token: 'reads', hooks: [] } as never,
@@ -50,7 +56,7 @@ const parts = () => ({
     workspaces: [{ id: 'acme', github: { organizations: [{ login: 'acme' }] } }] as never,
   },
   ...{ db: database.as('broker'), clock, logger: createLogger({ service: 'broker', level: 'silent' }), append },
-  policies: (): ReturnType<CurrentPolicies> => ({ file: policies, lock: readLock('{}'), sha256: 'a', revision: null }),
+  policies: (): ReturnType<CurrentPolicies> => ({ file: policies, lock, sha256: 'a', revision: null }),
 });
 const look = () => lookIfDue(parts(), 'acme');
 const of = (id: string) => told.filter(({ data }) => (data as Record<string, unknown>)['tripline.standing.id'] === id);
@@ -59,7 +65,8 @@ test('tells the log of what stands, once a day and only of what is other than it
   expect(await look()).toBe(true);
   for (const event of told) parseEvent(event);
   expect(told.map(({ data }) => (data as Record<string, unknown>)['tripline.standing.id']).sort()).toEqual([
-    ...['deploy-key/74/12', 'deploy-key/74/13', 'fine-grained-token/25', 'runner-group/acme/1', 'runner-group/acme/2'],
+    ...['deploy-key/74/12', 'deploy-key/74/13', 'environment/74/31', 'environment/74/32', 'fine-grained-token/25'],
+    ...['runner-group/acme/1', 'runner-group/acme/2'],
     ...['secret/74/DEPLOY_KEY', 'secret/74/PROD_KEY@production', 'secret/@acme/NPM_TOKEN'],
   ]);
   expect(of('deploy-key/74/12')[0]?.data).toMatchObject({
@@ -68,6 +75,11 @@ test('tells the log of what stands, once a day and only of what is other than it
   });
   expect(of('secret/74/DEPLOY_KEY')[0]?.data).toMatchObject({ 'tripline.standing.tiers': ['production', 'staging'] });
   expect(of('secret/74/PROD_KEY@production')[0]?.data).not.toHaveProperty(['tripline.standing.tiers']);
+  expect(of('environment/74/31')[0]?.data).toMatchObject({
+    ...{ 'vcs.repository.id': '74', 'tripline.standing.name': 'production' },
+    'tripline.standing.promoted_from': ['staging'],
+  });
+  expect(of('environment/74/32')[0]?.data).toMatchObject({ 'tripline.standing.promoted_from': [] });
   told.length = 0;
   expect(await look()).toBe(false);
   nowMs += dayMs;
@@ -76,7 +88,7 @@ test('tells the log of what stands, once a day and only of what is other than it
   // So that the detector does not forget it.
   nowMs += 7 * dayMs;
   await look();
-  expect(told.length).toBe(8);
+  expect(told.length).toBe(10);
 });
 
 test('while policies that are configured cannot be read there is no look: what they cover would seem to be uncovered', async () => {
@@ -111,7 +123,7 @@ test('a look that cannot be told or read is made again within the hour, and tell
   expect(await look()).toBe(false);
   nowMs += 1000;
   expect(await look()).toBe(true);
-  expect(told.length).toBe(8);
+  expect(told.length).toBe(10);
   nowMs += dayMs;
   github.answers['/orgs/acme/repos'] = { status: 401, body: '{"message":"Bad credentials"}' };
   expect(await look()).toBe(true);

@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
+import type { Version } from '@tripline/access/diff';
 import { sharedByTiers } from '@tripline/access/isolation';
 import { coveredBy } from '@tripline/access/plan';
+import { promotedFrom } from '@tripline/access/promotion';
 import { idleMs, type Standing, type StandingKind, type StandingLook } from '@tripline/access/standing';
 import type { Config } from '@tripline/config/config';
 import type { Attributes } from '@tripline/contracts/attributes';
@@ -35,7 +37,7 @@ const eventsAtOnce = 200;
 /** Kinds that the log is told of: those whose last use the provider tells, or that a job is given whole. */
 const toldKinds: ReadonlySet<StandingKind> = new Set<StandingKind>([
   ...(['fine-grained-token', 'authorized-credential', 'deploy-key'] as const),
-  ...(['secret', 'runner-group'] as const),
+  ...(['secret', 'runner-group', 'environment'] as const),
 ]);
 
 export type StandingParts = {
@@ -150,12 +152,14 @@ async function tell(
   const nowMs = clock.nowMs();
   const before = await readTold(db, organization);
   const current = parts.policies();
-  const policies = 'fault' in current ? undefined : current.file;
+  const version = 'fault' in current ? undefined : current;
+  const policies = version?.file;
   const shared = new Map(sharedByTiers(rows, policies?.tiers ?? {}).map(({ row, tiers }) => [row.id, tiers]));
   const about = (row: Standing) => ({
     ...attributesOf(row, instanceOf(config.github.apiUrl)),
     ...optional('tripline.standing.covered_by', policies === undefined ? undefined : coveredBy(row, policies)),
     ...optional('tripline.standing.tiers', shared.get(row.id)),
+    ...optional('tripline.standing.promoted_from', version === undefined ? undefined : promotedTo(row, version)),
   });
   const events: { told?: ToldStanding; gone?: string; event: TriplineEvent }[] = [];
   const event = (id: string, sha256: string, data: Attributes) => {
@@ -190,11 +194,21 @@ async function tell(
   return events.length;
 }
 
+/** Of an environment: from which others policies let commits come to it. */
+function promotedTo({ kind, id, name, repositories }: Standing, version: Pick<Version, 'file' | 'lock'>) {
+  const repositoryId = repositoryIdOf(id);
+  if (kind !== 'environment' || repositoryId === undefined || repositories === 'all') return undefined;
+  const repository = { id: repositoryId, name: repositories[0] ?? '' };
+  return promotedFrom({ environment: name, repository }, version);
+}
+
+const repositoryIdOf = (id: string): string | undefined => /^(?:deploy-key|secret|environment)\/(\d+)\//.exec(id)?.[1];
+
 /** What an event tells of a row; its last use by the day, so that a key in daily use is not other at each look by its hour alone. */
 function attributesOf(row: Standing, instance: string): Attributes {
   const [repository] = row.repositories === 'all' || row.repositories.length !== 1 ? [] : row.repositories;
   const used = row.lastUse === 'never' ? row.createdAt : row.lastUse === 'unknown' ? null : row.lastUse.at;
-  const repositoryId = /^(?:deploy-key|secret)\/(\d+)\//.exec(row.id)?.[1];
+  const repositoryId = repositoryIdOf(row.id);
   return {
     ...{ 'vcs.provider.name': 'github', 'tripline.provider.instance': instance },
     ...{ 'tripline.standing.kind': row.kind, 'tripline.standing.id': clip(row.id, 500) },

@@ -56,18 +56,18 @@ export const broker = [
   verb('is granted {policy} in run {run} of {repository}', (said, stage) => {
     decide(said, stage, 'granted');
   }),
-  /** Whoever is named is given it. Options: `for <minutes>`; `by <login>`, who approved it; `a team`, where the target is one. */
+  /** Whoever is named is given it. Options: `for <minutes>`; `by <login>`, who approved it; `a team` or `a role`, where the target is one. */
   verb('is given {permission} on {target} as {grant}', (said, stage) => {
     const by = said.option('by');
     const approver = by === undefined ? undefined : stage.user(by);
     tell(stage, 'dev.cdeventsx.tripline-access.granted', {
-      ...{ ...rightOf(said, stage), 'tripline.access.grant': said.the('grant') },
+      ...{ ...rightOf(said, stage), ...ownerOf(said, stage), 'tripline.access.grant': said.the('grant') },
       'tripline.grant.permission': said.the('permission'),
       'tripline.grant.expires_at': stage.time(said.atMs + Number(said.option('for') ?? 60) * 60_000),
       ...(approver && { 'user.id': String(approver.id), 'user.name': approver.login }),
     });
   }),
-  /** Option: `a team`. */
+  /** Option: `a team` or `a role`. */
   verb('has {grant} on {target} ended', (said, stage) => {
     const why = { 'tripline.access.end': 'by-hand' as const, 'tripline.access.grant': said.the('grant') };
     tell(stage, 'dev.cdeventsx.tripline-access.ended', { ...rightOf(said, stage), ...why });
@@ -89,12 +89,13 @@ export const broker = [
   }),
   /**
    * The daily look: `sees deploy-key/74/12 stand`. Options: `unused since <date>`, `beside policy <name>`, `shared by <tier>, <tier>`,
-   * `in <owner/name>`, `gone`.
+   * `in <owner/name>`, `gone`; of an environment `named <name>`, `promoted from <environment>, <environment>` or `promoted from anywhere`.
    */
   verb('sees {thing} stand', (said, stage) => {
     const [since, policy, tiers, repository] = ['unused since', 'beside policy', 'shared by', 'in'].map((one) =>
       said.option(one),
     );
+    const [name, from] = [said.option('named'), said.option('promoted from')];
     const thing = said.the('thing');
     const where = repository === undefined ? undefined : stage.repository(repository);
     tell(stage, 'dev.cdeventsx.tripline-standing.observed', {
@@ -102,29 +103,41 @@ export const broker = [
       ...{ 'tripline.standing.kind': thing.split('/')[0]!, 'tripline.standing.id': thing },
       ...(since === undefined ? {} : { 'tripline.standing.idle_since': `${since}T00:00:00Z` }),
       ...(policy === undefined ? {} : { 'tripline.standing.covered_by': policy }),
-      ...(tiers === undefined ? {} : { 'tripline.standing.tiers': tiers.split(',').map((tier) => tier.trim()) }),
+      ...(tiers === undefined ? {} : { 'tripline.standing.tiers': listed(tiers) }),
+      ...(name === undefined ? {} : { 'tripline.standing.name': name }),
+      ...(from === undefined ? {} : { 'tripline.standing.promoted_from': from === 'anywhere' ? [] : listed(from) }),
       ...(where === undefined ? {} : { 'vcs.repository.name': where.full_name, 'vcs.repository.id': String(where.id) }),
       ...(said.option('gone') === undefined ? {} : { 'tripline.standing.gone': true as const }),
     });
   }),
 ];
 
-/** On a repository a collaborator's, in a team a member's, else a member's of the organisation. */
+const listed = (texts: string): string[] => texts.split(',').map((one) => one.trim());
+
+/** On a repository a collaborator's, in a team a member's, of a role its holder's, else a member's of the organisation. */
 function rightOf(said: Said, stage: Stage) {
   const target = said.the('target');
-  const isRepository = target.includes('/');
   const { login, id } = stage.user(said.who);
-  const isTeam = said.option('a team') !== undefined;
-  const targetId = isTeam
-    ? stage.id('team', target.split('/')[1]!)
-    : (isRepository ? stage.repository(target) : stage.organization(target)).id;
+  const [kind, targetId] = targetOf(target, said, stage);
   return {
     ...{ 'vcs.provider.name': 'github' as const, 'tripline.provider.instance': 'github.com' },
-    'tripline.grant.kind': (isTeam ? 'team-member' : isRepository ? 'collaborator' : 'org-member') as 'collaborator',
-    ...{ 'tripline.grant.grantee': login, 'tripline.grant.grantee_id': String(id) },
+    ...{ 'tripline.grant.kind': kind, 'tripline.grant.grantee': login, 'tripline.grant.grantee_id': String(id) },
     ...{ 'tripline.grant.target': target, 'tripline.grant.target_id': String(targetId) },
-    ...(isRepository && !isTeam ? { 'vcs.repository.id': String(targetId), 'vcs.repository.name': target } : {}),
+    ...(kind === 'collaborator' ? { 'vcs.repository.id': String(targetId), 'vcs.repository.name': target } : {}),
   };
+}
+
+function targetOf(target: string, said: Said, stage: Stage) {
+  const name = target.split('/')[1];
+  if (said.option('a team') !== undefined) return ['team-member', stage.id('team', name!)] as const;
+  if (said.option('a role') !== undefined) return ['org-role', stage.id('role', name!)] as const;
+  if (name === undefined) return ['org-member', stage.organization(target).id] as const;
+  return ['collaborator', stage.repository(target).id] as const;
+}
+
+function ownerOf(said: Said, stage: Stage) {
+  const { login, id } = stage.organization(said.the('target').split('/')[0]!);
+  return { 'vcs.owner.id': String(id), 'vcs.owner.name': login };
 }
 
 function tell<T extends EventType>(stage: Stage, type: T, data: EventData<T>): void {

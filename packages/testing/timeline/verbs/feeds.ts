@@ -41,6 +41,27 @@ export const feeds = [
       repository === undefined ? place : repository.owner.login,
     );
   }),
+  /** By the audit log: `assigns role auditor of acme to ada`. Options: `without ids`; `a team`, where it is given to one. */
+  verb('assigns role {role} of {organization} to {grantee}', (said, stage) => {
+    const [role, grantee] = [said.the('role'), said.the('grantee')];
+    const { login, id } = stage.organization(said.the('organization'));
+    const { id: userId } = stage.user(grantee);
+    const hasIds = said.option('without ids') === undefined;
+    const to =
+      said.option('a team') === undefined ? { user: grantee, ...(hasIds && { user_id: userId }) } : { team: grantee };
+    stage.feed(
+      'dev.cdeventsx.tripline-audit.recorded',
+      {
+        ...{ ...personOf(stage.user(said.who)), 'vcs.owner.name': login, 'vcs.owner.id': String(id) },
+        ...{ 'tripline.audit.action': 'organization_role.assign', 'tripline.audit.id': `record-${said.atMs}` },
+        'tripline.audit.record': {
+          ...{ ...to, organization_role_name: role },
+          ...(hasIds && { organization_role_id: stage.id('role', role) }),
+        },
+      },
+      login,
+    );
+  }),
   /**
    * A record that names a token by its hash, of an organisation or of `owner/repository`. Options: `for <action>`, `from
    * <address>`, `by client <text>`, `id <token's id>`.
