@@ -146,3 +146,51 @@ test('prompts, and passkeys and links that count for nothing, are forgotten afte
   expect(await idsOf('SELECT proof AS id FROM access_proof_ends')).toEqual(['ended lately']);
   expect(await idsOf('SELECT subject AS id FROM access_links ORDER BY subject')).toEqual(['counts', 'waits']);
 });
+
+/** A request that was answered, extended and ended `daysAgo`, or in whichever state. */
+async function request(id: string, daysAgo: number, state = 'ended'): Promise<void> {
+  const at = new Date(startMs - daysAgo * dayMs);
+  const isOver = ['ended', 'denied', 'expired'].includes(state);
+  const { pool } = fresh.db;
+  await pool.query(
+    `INSERT INTO access_requests (id, workspace, repository, permission, grantee, for_ms, reason, asked_by, asked_at)
+     VALUES ($1, 'acme', 'acme/api', 'maintain', 'ada', 60000, 'INC-12', '{"name":"ada"}', $2)`,
+    [id, at],
+  );
+  await pool.query(
+    `INSERT INTO access_rights (request, state, due_at, over_at, policy, owner, repository_id, repository, grantee_id, grantee, former, given_until,
+       ending_why)
+     VALUES ($1, $2, $3, $4, 'fixing', 'acme', '74', 'acme/api', $1, 'ada', 'none', $3, 'by-hand')`,
+    [id, state, at, isOver ? at : null],
+  );
+  await pool.query(`INSERT INTO access_request_ends VALUES ($1, '{"name":"ada"}', $2)`, [id, at]);
+  await pool.query(
+    `INSERT INTO access_extensions VALUES ($1 || '/more', $1, 60000, 'not done', '{"name":"ada"}', $2)`,
+    [id, at],
+  );
+  await pool.query(`INSERT INTO access_extension_answers VALUES ($1 || '/more', 'given', '{}', NULL, $2)`, [id, at]);
+}
+
+test('requests of people that were over long ago are deleted with all that was said of them, and none that stands', async () => {
+  await request('old', 90.1);
+  await request('denied', 90.1, 'denied');
+  await request('expired', 90.1, 'expired');
+  await request('young', 89.9);
+  await request('given', 400, 'given');
+  await request('ending', 400, 'ending');
+  await forget(db, { nowMs: startMs, grantsKeptMs: 90 * dayMs });
+  const kept = ['ending', 'given', 'young'];
+  for (const [table, column, suffix] of [
+    ['access_requests', 'id', ''],
+    ['access_rights', 'request', ''],
+    ['access_request_ends', 'request', ''],
+    ['access_extensions', 'id', '/more'],
+    ['access_extension_answers', 'extension', '/more'],
+  ] as const) {
+    const { rows } = await db.pool.query<{ id: string }>(`SELECT ${column} AS id FROM ${table} ORDER BY 1`);
+    expect(rows.map(({ id }) => id)).toEqual(kept.map((one) => one + suffix));
+  }
+  // However short the house keeps things: while a prompt is kept, its request is, whose id it answers.
+  await forget(db, { nowMs: startMs - 50 * dayMs, grantsKeptMs: dayMs });
+  expect((await db.pool.query('SELECT FROM access_requests')).rowCount).toBe(3);
+});
