@@ -19,6 +19,8 @@ const givenSchema = observedSchema.extend({
   untilMs: z.number(),
   grantee: z.string(),
   target: z.string(),
+  /** Id of the organisation; absent in what former versions told. */
+  organizationId: z.string().optional(),
 });
 const endedSchema = observedSchema.extend({ grant: z.string(), why: z.string().optional() });
 const valueSchema = z.object({
@@ -67,6 +69,7 @@ export const givenAccess: Fact<GivenAccess> = {
       return kept === before.ended ? known : { ...before, ended: [...kept] };
     }
     const { 'tripline.grant.permission': permission, 'tripline.grant.permission_before': former } = data;
+    const organizationId = data['vcs.owner.id'];
     const given: Given = {
       ...observedBy(event),
       grant,
@@ -75,6 +78,7 @@ export const givenAccess: Fact<GivenAccess> = {
       untilMs: parseTime(data['tripline.grant.expires_at'] ?? event.time),
       grantee: clip(data['tripline.grant.grantee'] ?? '', 200),
       target: clip(data['tripline.grant.target'] ?? '', 300),
+      ...(organizationId === undefined ? {} : { organizationId: clip(organizationId, 100) }),
     };
     const kept = keepBounded(before.given, given, givens, at);
     return kept === before.given ? known : { ...before, given: [...kept] };

@@ -80,6 +80,7 @@ test('ids are unique, and in an order that somebody chose', () => {
     'mint-outcome-unknown',
     'access-right-left-alive',
     'access-break-glass',
+    'organization-role-given',
     'minted-for-no-job',
     'access-asked-from-elsewhere',
     'access-denied-burst',

@@ -37,6 +37,7 @@ import { rule as massWorkflowPush } from './mass-workflow-push.ts';
 import { rule as mfaUnproven } from './mfa-unproven.ts';
 import { rule as mintOutcomeUnknown } from './mint-outcome-unknown.ts';
 import { rule as mintedForNoJob } from './minted-for-no-job.ts';
+import { rule as organizationRoleGiven } from './organization-role-given.ts';
 import { rule as packageManagerActs } from './package-manager-acts.ts';
 import { rules as plainRuns } from './plain-runs.ts';
 import { rule as privilegeGrantOutsideJob } from './privilege-grant-outside-job.ts';
@@ -126,6 +127,7 @@ export const rules: readonly AnyRule[] = [
   mintOutcomeUnknown,
   accessRightLeftAlive,
   accessBreakGlass,
+  organizationRoleGiven,
   mintedForNoJob,
   accessAskedFromElsewhere,
   accessDeniedBurst,

@@ -50,6 +50,8 @@ export const grantedEvent = (
 ): TriplineEvent =>
   brokerEvent('dev.cdeventsx.tripline-access.granted', named(request, 'granted', atMs), {
     ...rightAttributes({ ...right, instance, permission: request.asked.permission }),
+    // Roles that GitHub defines have the same id in each organisation. A former version kept none of the organisation's.
+    ...(right.owner.id === '' ? {} : { 'vcs.owner.id': right.owner.id, 'vcs.owner.name': right.owner.login }),
     'tripline.access.grant': request.id,
     'tripline.access.policy': right.policy,
     'tripline.access.reason': clip(request.asked.reason, 2000),

@@ -71,15 +71,6 @@ function outAgain(event: LoggedEvent): Intent[] {
   return person === undefined ? [] : [{ action: 'revoke-grant', grant: 'org-member', ...person }];
 }
 
-/** Of one who was given a role in person: what a team has is left to people. */
-function withoutRole(event: LoggedEvent): Intent[] {
-  const person = personIn(event);
-  const { organization_role_name: role, organization_role_id: roleId } = event.data['tripline.audit.record'] ?? {};
-  if (person === undefined || typeof role !== 'string' || role === '') return [];
-  const numbered = typeof roleId === 'number' || typeof roleId === 'string' ? { roleId: String(roleId) } : {};
-  return [{ action: 'revoke-grant', grant: 'org-role', ...person, role, ...numbered }];
-}
-
 const asOwner = { permission: ['admin', 'owner'] };
 const grants = ['privilege-grant-outside-job'] as const;
 
@@ -101,12 +92,7 @@ export const people: Tables = [
     roles,
     [
       ['org.update_member', 'Member’s role changed', 'low', { unless: asOwner, ordinary: 'weekly' }],
-      [
-        'organization_role.assign',
-        'Role in the organisation given',
-        'medium',
-        { also: ['enterprise_role.assign'], respond: withoutRole },
-      ],
+      ['enterprise_role.assign', 'Role in the enterprise given', 'medium'],
       [
         'organization_role.create',
         'Role of the organisation defined anew',
