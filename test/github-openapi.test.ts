@@ -9,6 +9,7 @@ import { withHook } from '../packages/integrations/github/deliveries.ts';
 import { createGitHubGate } from '../packages/integrations/github/gate.ts';
 import { inventoryPermissions, readInventory, toParts } from '../packages/integrations/github/inventory.ts';
 import { createGitHubMinter } from '../packages/integrations/github/mint.ts';
+import { readPolicyNames } from '../packages/integrations/github/policy-names.ts';
 import { readEnvironmentGates, readGranted } from '../packages/integrations/github/policy-places.ts';
 import { installedOn } from '../packages/integrations/github/reader.ts';
 import { actionOf as actionFor } from '../packages/integrations/github/resolve.ts';
@@ -125,6 +126,7 @@ const operations = [
   'GET /orgs/{org}/outside_collaborators',
   'GET /orgs/{org}/teams',
   'GET /orgs/{org}/teams/{team_slug}/repos',
+  'GET /orgs/{org}/teams/{team_slug}',
   'GET /orgs/{org}/organization-roles/{role_id}/teams',
   'GET /orgs/{org}/actions/runner-groups/{runner_group_id}/repositories',
   'GET /orgs/{org}/actions/secrets',
@@ -546,6 +548,22 @@ test('what policies rest on is asked as GitHub describes it', async () => {
   const gates = await readEnvironmentGates(access, named, options);
   expect(gates.get('acme/api production')?.is).toBe('gated');
   expect(github.wrong).toEqual([]);
+});
+
+test('which ids teams and roles have is asked as GitHub describes it', async () => {
+  const access = { apiUrl: github.url, fetch: github.fetch(), token: 't' };
+  const options = { nowMs: Date.now, onLeftAlive: () => {} };
+  // The team and roles of the description's own examples.
+  const named = { teams: ['github/justice-league'], roles: ['github/auditor', 'github/no_such'] };
+  const { teams, roles, unread } = await readPolicyNames(access, named, options);
+  expect(github.requests).toEqual([
+    'GET /orgs/github',
+    'GET /orgs/github/teams/justice-league',
+    'GET /orgs/github/organization-roles',
+  ]);
+  expect(teams).toEqual({ 'github/justice-league': { id: '1', owner: '1' } });
+  expect(roles).toEqual({ 'github/auditor': { id: '8031', owner: '1' } });
+  expect([...unread.keys()]).toEqual(['roles github/no_such']);
 });
 
 describe('undelivered deliveries', () => {

@@ -1,8 +1,9 @@
 import type { Version } from '@tripline/access/diff';
 import type { LockFile } from '@tripline/access/lock';
-import { pinOf, reachOf } from '@tripline/access/people-rights';
+import { reachOf } from '@tripline/access/people-rights';
 import type { Attributes } from '@tripline/contracts/attributes';
 import type { Db } from '@tripline/db/database';
+import type { PolicyNames } from '@tripline/integrations/github/policy-names';
 import { listReceived } from '@tripline/trail/received';
 import { stringify } from 'yaml';
 
@@ -11,13 +12,13 @@ export type Pinned = { text: string; lines: string[]; isWhole: boolean };
 
 /**
  * Pins the names of policies by what was received of them last. What is pinned already stays: a name that means another id by now
- * was given away, and only `anew` takes that for right. Of other CI than GitHub nothing is received, so their ids are written by
- * hand.
+ * was given away, and only `anew` takes that for right. Few teams and roles are received: GitHub is asked for them, by `ask`. Of other CI
+ * than GitHub nothing is received, so their ids are written by hand, and those of teams and roles where `ask` is absent.
  */
 export async function pinNames(
   db: Db,
   { file, lock }: Version,
-  { since, anew }: { since: Date; anew: readonly string[] },
+  { since, anew, ask }: { since: Date; anew: readonly string[]; ask?: AskNames | undefined },
 ): Promise<Pinned> {
   const who = Object.values(file.policies).map((policy) => policy.who);
   const ofJobs = who.flatMap((one) => ('github' in one ? [one.github.repository] : []));
@@ -56,23 +57,55 @@ export async function pinNames(
   });
   const projects = given.flatMap((one) => ('gitlab' in one ? [one.gitlab.project] : []));
   others.push(...projects.filter((name) => lock.gitlab[name] === undefined && !others.includes(name)));
-  const byHand = Object.values(file.people)
-    .map(reachOf)
-    .flatMap(({ kind, names: all }) =>
-      kind === 'collaborator' ? [] : all.filter((name) => pinOf(lock, kind, name) === undefined).map(whereIsId[kind]),
-    );
-  lines.push(...new Set(byHand));
+  const asked = await pinTeamsAndRoles({ file, lock }, ask, anew);
+  lines.push(...asked.lines);
   lines.push(...others.map((name) => `${name}: write its ids into the lock file by hand; no feed of its CI is read`));
   const owners = await pinOwners(db, { file, lock }, since, anew);
   lines.push(...owners.lines);
-  return { text: stringify({ ...lock, github, people: owners.people }), lines, isWhole: isWhole && owners.isWhole };
+  const { teams, roles } = asked;
+  const text = stringify({ ...lock, github, teams, roles, people: owners.people });
+  return { text, lines, isWhole: isWhole && owners.isWhole && asked.isWhole };
 }
 
-/** What is received of teams and roles names few of them. */
+/** How GitHub is asked which ids teams and roles have. */
+export type AskNames = (named: { teams: readonly string[]; roles: readonly string[] }) => Promise<PolicyNames>;
+
+async function pinTeamsAndRoles({ file, lock }: Version, ask: AskNames | undefined, anew: readonly string[]) {
+  const reaches = Object.values(file.people).map(reachOf);
+  const namesOf = (kind: string) => [...new Set(reaches.flatMap((one) => (one.kind === kind ? one.names : [])))].sort();
+  const named = { teams: namesOf('team-member'), roles: namesOf('org-role') };
+  const isAny = named.teams.length + named.roles.length > 0;
+  const found = isAny ? await ask?.(named) : undefined;
+  const pinned = { teams: { ...lock.teams }, roles: { ...lock.roles } };
+  const lines: string[] = [];
+  let isWhole = true;
+  for (const kind of ['teams', 'roles'] as const) {
+    for (const name of named[kind]) {
+      const [known, told] = [lock[kind][name], found?.[kind][name]];
+      const isOther = known !== undefined && told !== undefined && (known.id !== told.id || known.owner !== told.owner);
+      if (isOther && !anew.includes(name)) {
+        lines.push(
+          `${name} is pinned as ${said(known)}, and GitHub says ${said(told)}: another one bears the name. If that is right, say --anew ${name}`,
+        );
+        isWhole = false;
+        continue;
+      }
+      const pin = told ?? known;
+      if (pin === undefined) lines.push(`${whereIsId[kind](name)}${whyNot(found?.unread.get(`${kind} ${name}`))}`);
+      else pinned[kind][name] = pin;
+      if (pin !== undefined && (known === undefined || isOther)) lines.push(`${name} is ${said(pin)}`);
+    }
+  }
+  return { ...pinned, lines, isWhole };
+}
+
+const whyNot = (why: string | undefined): string => (why === undefined ? '' : ` (${why})`);
+
+/** Where GitHub could not be asked, or did not say. */
 const whereIsId = {
-  'team-member': (name: string) =>
+  teams: (name: string) =>
     `${name}: write its ids into the lock file by hand, under teams: gh api orgs/${name.replace('/', '/teams/')} --jq '[.id, .organization.id]'`,
-  'org-role': (name: string) =>
+  roles: (name: string) =>
     `${name}: write its ids into the lock file by hand, under roles: gh api orgs/${name.split('/')[0]}/organization-roles names it, gh api orgs/${name.split('/')[0]} --jq .id its owner`,
 };
 

@@ -4,11 +4,13 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { macOfPolicies } from '@tripline/broker/policy-mac';
 import { keepPolicies } from '@tripline/broker/store/policies';
+import { startStandingGitHub } from '@tripline/testing/fakes/github-standing';
 import { freshDatabase } from '@tripline/testing/postgres/postgres';
 import { eventsOf } from '@tripline/testing/timeline/in-words';
 import { at, toRecords } from '@tripline/testing/timeline/play';
 import { addToTrail, makeTrailDays } from '@tripline/trail/trail';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { parse } from 'yaml';
 import { main } from '../main.ts';
 
 let folder: string;
@@ -77,13 +79,14 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-async function access(...args: string[]) {
+const access = (...args: string[]) => accessWith({}, ...args);
+async function accessWith(env: Record<string, string>, ...args: string[]) {
   const said = { out: '', err: '' };
   const into = (stream: 'out' | 'err') => (text: string) => {
     said[stream] += text;
   };
   const io = { out: into('out'), err: into('err'), stdin: Readable.from(['']), cwd: folder, isTerminal: false };
-  const status = await main(['access', ...args], { ...io, env: { DATABASE_URL: database.urlAs('cli') } });
+  const status = await main(['access', ...args], { ...io, env: { DATABASE_URL: database.urlAs('cli'), ...env } });
   return { status, ...said };
 }
 
@@ -101,6 +104,53 @@ test('a name gives nobody anything until lock pins it by what was received; one 
   expect(refused).toMatchObject({ status: 1, out: expect.stringContaining('another one bears the name') });
   expect((await access('lock', '--anew', 'acme/app')).status).toBe(0);
   expect(readFileSync(join(folder, 'access.lock'), 'utf8')).toBe(own);
+});
+
+test('lock asks GitHub for the ids of teams and roles; what it does not say is to be written by hand, and another’s is not taken', async () => {
+  const answers: Record<string, unknown> = {
+    '/orgs/acme': { id: 65, login: 'acme' },
+    '/orgs/acme/teams/responders': { id: 9, slug: 'responders', organization: { id: 65 } },
+    '/orgs/acme/organization-roles': { roles: [{ id: 8136, name: 'security_manager' }] },
+  };
+  const github = await startStandingGitHub(answers);
+  const env = { TRIPLINE_GITHUB_API_URL: github.url, TRIPLINE_GITHUB_TOKEN: 'reads' };
+  const people = `people:
+  responding: { who: [ada], teams: [acme/responders, acme/gone], for: 1h, approvedBy: [carol] }
+  auditing: { who: [ada], roles: [acme/security_manager], for: 1h, approvedBy: [carol] }
+`;
+  writeFileSync(join(folder, 'people.yaml'), policies + people);
+  const lockOf = (...args: string[]) => accessWith(env, 'lock', '--file', 'people.yaml', ...args);
+  const lockText = () => readFileSync(join(folder, 'people.lock'), 'utf8');
+  try {
+    const offline = await lockOf('--offline');
+    expect(offline.out).toContain('acme/responders: write its ids into the lock file by hand');
+    expect(github.requests).toEqual([]);
+    const asked = await lockOf();
+    expect(asked).toMatchObject({ status: 0, out: expect.stringContaining('acme/responders is 9 of owner 65') });
+    expect(asked.out).toContain('acme/security_manager is 8136 of owner 65');
+    expect(asked.out.replaceAll(/\s+/g, ' ')).toContain(
+      'GitHub knows none of that name, or may not show it: grant members: read',
+    );
+    expect(parse(lockText())).toMatchObject({
+      teams: { 'acme/responders': { id: '9', owner: '65' } },
+      roles: { 'acme/security_manager': { id: '8136', owner: '65' } },
+    });
+    // Somebody else's team bears the name by now.
+    answers['/orgs/acme/teams/responders'] = { id: 10, slug: 'responders', organization: { id: 65 } };
+    const own = lockText();
+    expect(await lockOf()).toMatchObject({ status: 1, out: expect.stringContaining('another one bears the name') });
+    expect(lockText()).toBe(own);
+    expect((await lockOf('--anew', 'acme/responders')).status).toBe(0);
+    expect(parse(lockText()).teams).toEqual({ 'acme/responders': { id: '10', owner: '65' } });
+    // A renamed team answers under its new name; what is pinned stays.
+    answers['/orgs/acme/teams/responders'] = { id: 11, slug: 'others', organization: { id: 65 } };
+    expect((await lockOf()).status).toBe(0);
+    expect(parse(lockText()).teams).toEqual({ 'acme/responders': { id: '10', owner: '65' } });
+    answers['/orgs/acme'] = { status: 503, body: '{}' };
+    expect(await lockOf()).toMatchObject({ status: 1, err: expect.stringContaining('access lock --offline') });
+  } finally {
+    await github.close();
+  }
 });
 
 test('test decides the tests, who and diff say what is given', async () => {

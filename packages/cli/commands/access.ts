@@ -1,14 +1,16 @@
 import { writeFileSync } from 'node:fs';
 import type { Standing } from '@tripline/access/standing';
-import { loadConfig } from '@tripline/config/config';
+import { type Config, loadConfig } from '@tripline/config/config';
 import type { Db } from '@tripline/db/database';
 import { loadRuleSet } from '@tripline/detector/load-rules';
+import { readPolicyNames } from '@tripline/integrations/github/policy-names';
+import { CannotReadError, mayRead } from '@tripline/integrations/github/reader';
 import { systemClock } from '@tripline/runtime/clock';
 import { createWorkspaces } from '@tripline/sources/workspace';
 import { type ExplainedJob, explainRun } from '../access/explain-run.ts';
 import { listGrants, revokeGrants } from '../access/grants.ts';
 import { importTrusts } from '../access/import-trusts.ts';
-import { pinNames } from '../access/pin-names.ts';
+import { type AskNames, pinNames } from '../access/pin-names.ts';
 import { difference, lintFile, none, testFile, who } from '../access/policies.ts';
 import { versionOfFile, versionsTaken } from '../access/policy-versions.ts';
 import { type ProofKind, proofs } from '../access/proofs.ts';
@@ -96,7 +98,7 @@ const options = {
     value: 'text',
     doc: 'with verify: what the token must be for; with import: what jobs will ask their tokens for (identity.audience)',
   },
-  offline: { type: 'boolean', doc: 'with lint: ask GitHub nothing' },
+  offline: { type: 'boolean', doc: 'with lint and lock: ask GitHub nothing' },
   keep: { type: 'boolean', doc: 'with try: leave the folder of the playing where it is' },
   json: { type: 'boolean', doc: 'print one JSON object a line' },
 } as const;
@@ -125,6 +127,7 @@ type Values = {
   from?: string | undefined;
   anew?: string[] | undefined;
   json?: boolean | undefined;
+  offline?: boolean | undefined;
   org?: string | undefined;
   repository?: string[] | undefined;
   plan?: boolean | undefined;
@@ -146,7 +149,7 @@ export const access: Command = {
     'access who [<what is given> …] [--file <file>] [--json]',
     'access diff <former file> [<new file>] [--json]',
     'access explain <owner/name#run> [--file <file>] [--from <time>] [--json]',
-    'access lock [--file <file>] [--from <time>] [--anew <name> …]',
+    'access lock [--offline] [--file <file>] [--from <time>] [--anew <name> …]',
     'access standing [--org <login>] [--repository <owner/name> …] [--plan [--holds <secret=id> …]] [--file <file>] [--from <time>] [--json]',
     'access import <file> … [--caller <path>] [--event <name> …] [--ref <ref>] [--target <owner/name>] [--tier <name>] [--audience <text>]',
     'access try [--keep] [--json]',
@@ -170,7 +173,7 @@ export const access: Command = {
     '`who` says by which policies something is given, such as `who acme/api contents:write`. ' +
     '`diff` says what a new version gives beside the former one, and exits 1 where it gives more. ' +
     '`explain` says what each policy would have answered the jobs of a run, by what the audit trail kept, and by the policies that were in force when each started where a broker took them from a repository; else, and with `--file`, by a file as it is now. ' +
-    '`lock` writes beside the policies which ids their names mean, by what was received of them: a name alone gives nobody anything. ' +
+    '`lock` writes beside the policies which ids their names mean, by what was received of them: a name alone gives nobody anything. Of teams and roles of organisations it asks GitHub, by `github.app` or `github.token`. ' +
     '`standing` lists what stands at GitHub by itself (tokens, deploy keys, apps, secrets by name, owners and members, runners, environments), with its age, reach, last use and risk, ' +
     'and what tiers share of it by the tiers of the file of policies; who uses it is read from the trail. Where `broker.aws` or `broker.vault` is configured, what id tokens of jobs open there is listed too. With `--plan` it says how each is retired and writes the policies that take its place; nothing is changed. What may not be read is said with what to grant, and makes it exit 1. ' +
     '`import` prints policies that admit nobody whom trusts of octo-sts (.sts.yaml), access-token.yaml, JWT roles of Vault (JSON) or roles of IAM (`aws iam get-role`) do not admit, ' +
@@ -323,13 +326,26 @@ function describeJob({ job, attempt, startedAt, judgedBy, answers }: ExplainedJo
   return lines.join('');
 }
 
-async function lock(words: readonly string[], { file, from, anew = [] }: Values, io: Io): Promise<number> {
+function askingNames({ github }: Pick<Config, 'github'>, io: Io): AskNames {
+  const onLeftAlive = (reason: string) =>
+    io.err(`revoking a read-only token failed (${reason}); it expires within an hour\n`);
+  return async (named) => {
+    try {
+      return await readPolicyNames(github, named, { nowMs: systemClock.nowMs, onLeftAlive });
+    } catch (error) {
+      if (!(error instanceof CannotReadError)) throw error;
+      throw new UserError(`GitHub cannot be asked: ${error.message}. Without it: \`tripline access lock --offline\``);
+    }
+  };
+}
+
+async function lock(words: readonly string[], { file, from, anew = [], offline }: Values, io: Io): Promise<number> {
   none(words);
   const version = readVersion(io.cwd, file);
   const since = momentOf('--from', from ?? '30d', Date.now());
-  const { text, lines, isWhole } = await withStore(loadConfig(io.env, io.cwd), (db) =>
-    pinNames(db, version, { since, anew }),
-  );
+  const config = loadConfig(io.env, io.cwd);
+  const ask = offline || !mayRead(config.github) ? undefined : askingNames(config, io);
+  const { text, lines, isWhole } = await withStore(config, (db) => pinNames(db, version, { since, anew, ask }));
   for (const line of lines) io.out(`${wrapped(io, line, 2)}\n`);
   if (isWhole) writeFileSync(version.lockPath, text);
   io.out(isWhole ? `Written: ${version.lockPath}\n` : 'Nothing was written.\n');
