@@ -1,5 +1,13 @@
 import type { Version } from './diff.ts';
-import { breakGlassOf, pinOf, type RightKind, rankOfPermission, reachOf } from './people-rights.ts';
+import {
+  breakGlassOf,
+  type DutyOf,
+  pinOf,
+  type RightKind,
+  rankOfPermission,
+  reachOf,
+  schedulesOf,
+} from './people-rights.ts';
 import type { PeoplePolicy } from './policy.ts';
 
 /** What somebody asks for. `grantee`: the login that is to have it; `target`: on or of what, by name. */
@@ -16,15 +24,26 @@ export type PersonAllowed = {
   isFast: boolean;
   /** After so long without an answer whoever is to have it may approve it alone, in ms; null: never. */
   breakGlassAfterMs: number | null;
+  /** Schedules by one of which they must be on duty; absent where they need not. */
+  schedules: Partial<Record<DutyOf, readonly string[]>>;
 };
 
-/** Whether policies let a person ask for a right, and who may approve it; else everything that speaks against it. */
-export function decidePerson(asks: PersonAsks, { file, lock }: Version): PersonAllowed | { why: string[] } {
+/**
+ * Whether policies let a person ask for a right, and who may approve it; else everything that speaks against it. `against`: what is known
+ * elsewhere to speak against a policy, by its name, such as that whoever asks is not on duty.
+ */
+export function decidePerson(
+  asks: PersonAsks,
+  { file, lock }: Version,
+  against: ReadonlyMap<string, string> = new Map(),
+): PersonAllowed | { why: string[] } {
   const why: string[] = [];
   const allowed: PersonAllowed[] = [];
   for (const [name, right] of Object.entries(file.people)) {
     const one = decideBy(name, right, asks, lock);
-    if ('policy' in one) allowed.push(one);
+    const fault = against.get(name);
+    if ('policy' in one && fault === undefined) allowed.push(one);
+    else if ('policy' in one) why.push(`people.${name}: ${fault}`);
     else why.push(`people.${name}: ${one.why.join('; ')}`);
   }
   // What needs nobody's word first, since no more is given by it.
@@ -84,6 +103,7 @@ function decideBy(
     target: { id: pin!.id, name: place!, ownerId: pin!.owner },
     ...{ approvers, phishingResistant: right.phishingResistant, isFast },
     breakGlassAfterMs: isFast ? null : breakGlassOf(right),
+    schedules: schedulesOf(right),
   };
 }
 const things: Record<RightKind, string> = { collaborator: 'repositories', 'team-member': 'teams', 'org-role': 'roles' };

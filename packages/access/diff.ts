@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { severities } from '@tripline/contracts/finding';
 import type { NamedFiles } from './files.ts';
 import type { LockFile } from './lock.ts';
-import { breakGlassOf, nameRight, permissionsOf, pinOf, reachOf } from './people-rights.ts';
+import { breakGlassOf, nameRight, permissionsOf, pinOf, reachOf, schedulesOf } from './people-rights.ts';
 import type { GithubWho, Give, PeoplePolicy, Policy, PolicyFile } from './policy.ts';
 import { describeSts } from './sts.ts';
 import { contains, describeSet, isIn, type TextSet } from './text-set.ts';
@@ -78,6 +78,8 @@ function peopleDiffer(from: Version, to: Version): Difference[] {
             ),
             ...byOrder('fast', ['no', 'yes'], yes(before.fast), yes(after.fast)),
             ...bySooner('breakGlass', breakGlassOf(before), breakGlassOf(after)),
+            ...bySet('onDuty of who', schedulesOf(before).who, schedulesOf(after).who),
+            ...bySet('onDuty of approvedBy', schedulesOf(before).approvedBy, schedulesOf(after).approvedBy),
           ];
     return found.map((one) => ({ ...one, policy: `people.${name}` }));
   });

@@ -188,6 +188,9 @@ function faultsOfRight(right: PeoplePolicy, lock: LockFile): Problem[] {
     ...(right.for > longestRightMs ? [error('for: a right of people lasts for 8h at most; ask again')] : []),
     ...(fast && permission !== 'read' ? [error('fast: only reading is given without anybody’s word')] : []),
     ...faultsOfBreakGlass(right),
+    ...(fast && right.onDuty?.of.includes('approvedBy')
+      ? [error('onDuty: what is given without anybody’s word (fast) has no approvedBy; say of: [who]')]
+      : []),
     ...(!fast && alone.length > 0
       ? [
           error(

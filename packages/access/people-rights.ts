@@ -44,3 +44,9 @@ export function nameRight(kind: RightKind, permission: string, names: string): s
 /** After so long without an answer whoever is to have it may approve it alone, ms; null: never. A factor that can be phished is no second person. */
 export const breakGlassOf = ({ phishingResistant, breakGlass }: PeoplePolicy): number | null =>
   phishingResistant ? (breakGlass ?? null) : null;
+
+/** Whose duty a policy minds: of whoever asks, or of whoever approves it. */
+export type DutyOf = NonNullable<PeoplePolicy['onDuty']>['of'][number];
+/** By one of which schedules they must be on duty; absent where they need not. */
+export const schedulesOf = ({ onDuty }: PeoplePolicy): Partial<Record<DutyOf, readonly string[]>> =>
+  Object.fromEntries((onDuty?.of ?? []).map((one) => [one, onDuty!.schedules]));

@@ -232,6 +232,19 @@ const right = z
     phishingResistant: z.boolean().default(true),
     /** Reading is given without anybody’s word. */
     fast: z.literal(true).optional(),
+    /** Which of them must be on duty, by one of these schedules of PagerDuty’s: whoever asks, when they ask and when it is given, and whoever approves it, when it is given. */
+    onDuty: z
+      .strictObject({
+        schedules: z
+          .array(z.string().regex(/^[A-Z0-9]{4,20}$/, 'say the id of a schedule, as in its address'))
+          .min(1)
+          .max(10),
+        of: z
+          .array(z.enum(['who', 'approvedBy']))
+          .min(1)
+          .max(2),
+      })
+      .optional(),
     /** After so long without anybody’s answer whoever is to have it may approve it alone, which is found each time. */
     breakGlass: span.optional(),
   })

@@ -169,6 +169,35 @@ const stepUp = z.strictObject({
       'Who is whom. Others sign in as nobody, unless `accountClaim` says who they are, or a link that somebody confirmed (`github`).',
     ),
 });
+/** `broker.duty`: who is on duty, which policies may ask of people. */
+const duty = z.strictObject({
+  token: secret.describe('Key of PagerDuty’s REST API, read-only.'),
+  apiUrl: httpUrl
+    .default('https://api.pagerduty.com')
+    .describe('PagerDuty’s REST API; `https://api.eu.pagerduty.com` for accounts in its EU region.'),
+  people: z
+    .array(
+      z.strictObject({
+        account: z.coerce.string().regex(/^\d+$/, 'say the numeric id').describe('Id of the GitHub account.'),
+        name: z.string().min(1).max(100).describe('Its login, for people to read.'),
+        user: z
+          .string()
+          .regex(/^[A-Z0-9]{4,20}$/, 'say the id of a user, as in their address at PagerDuty')
+          .describe('The same person at PagerDuty, by id: names and addresses there people change themselves.'),
+      }),
+    )
+    .min(1)
+    .superRefine((people, context) => {
+      for (const field of ['account', 'user'] as const) {
+        const twice = people.find((one, place) => people.findIndex((other) => other[field] === one[field]) !== place);
+        if (twice === undefined) continue;
+        context.addIssue({ code: 'custom', message: `${field} ${twice[field]} stands twice: who is who?` });
+      }
+    })
+    .describe('Who is whom. Nobody else is ever on duty.'),
+});
+export type DutySettings = z.output<typeof duty>;
+
 export type StepUpSettings = z.output<typeof stepUp>;
 
 /** `broker` of tripline.yaml: the service that gives jobs credentials. */
@@ -226,6 +255,11 @@ export const brokerSettings = z.strictObject({
     .describe(
       'Second factors of people for single runs, which policies ask for as `needs.mfa`. Absent: nobody can prove one.',
     ),
+  duty: duty
+    .optional()
+    .describe(
+      'PagerDuty’s schedules, by which policies let people ask and approve while they are on duty (`onDuty`). Absent: nobody is, as far as policies ask for it.',
+    ),
   sealingKeys: secretList
     .optional()
     .describe(
@@ -240,5 +274,6 @@ export const brokerEnvironment: readonly EnvironmentSetting[] = [
   { name: 'TRIPLINE_BROKER_EVENT_KEY', path: 'broker.eventKeys', kind: 'list', secret: true },
   { name: 'TRIPLINE_STEP_UP_CLIENT_SECRET', path: 'broker.stepUp.oidc.clientSecret', secret: true },
   { name: 'TRIPLINE_STEP_UP_GITHUB_CLIENT_SECRET', path: 'broker.stepUp.github.clientSecret', secret: true },
+  { name: 'TRIPLINE_BROKER_DUTY_TOKEN', path: 'broker.duty.token', secret: true },
   { name: 'TRIPLINE_BROKER_SEALING_KEY', path: 'broker.sealingKeys', kind: 'list', secret: true },
 ];

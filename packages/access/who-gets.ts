@@ -1,5 +1,5 @@
 import { describeGive, describeRight } from './diff.ts';
-import { breakGlassOf } from './people-rights.ts';
+import { breakGlassOf, schedulesOf } from './people-rights.ts';
 import type { Give, PeoplePolicy, Policy, PolicyFile } from './policy.ts';
 import { describeSts } from './sts.ts';
 import { describeSet } from './text-set.ts';
@@ -54,11 +54,14 @@ export function whoGets(file: PolicyFile, thing: string): Getter[] {
 }
 
 function needsOfRight(right: PeoplePolicy): string[] {
-  if (right.fast) return [];
+  const { who, approvedBy } = schedulesOf(right);
+  const asking = who === undefined ? [] : [`whoever asks is on duty by ${who.join(' or ')}`];
+  if (right.fast) return asking;
+  const duty = approvedBy === undefined ? '' : `, who is on duty by ${approvedBy.join(' or ')}`;
   const afterMs = breakGlassOf(right);
   const alone =
     afterMs === null ? '' : `, or after ${afterMs / 60_000} min without an answer their own, which is found`;
-  return [`a second factor of somebody else of ${right.approvedBy.join(', ')}${alone}`];
+  return [...asking, `a second factor of somebody else of ${right.approvedBy.join(', ')}${duty}${alone}`];
 }
 
 function isNamed(give: Give, words: readonly string[]): boolean {

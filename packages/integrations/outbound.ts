@@ -14,7 +14,13 @@ export class NotAllowedError extends Error {
 }
 
 /** Services on the internet: no resolver has an honest reason to resolve them to a private address. */
-const publicHosts = new Set(['api.github.com', 'slack.com', 'events.pagerduty.com']);
+const publicHosts = new Set([
+  'api.github.com',
+  'slack.com',
+  'events.pagerduty.com',
+  'api.pagerduty.com',
+  'api.eu.pagerduty.com',
+]);
 
 /** Asks a resolver for every address of a name. */
 export type Resolve = (name: string) => Promise<LookupAddress[]>;

@@ -1,7 +1,8 @@
-import { decidePerson, type PersonAllowed } from '@tripline/access/decide-person';
+import type { PersonAllowed } from '@tripline/access/decide-person';
 import { nameRight, rankOfPermission } from '@tripline/access/people-rights';
 import { type RightAccess, RightError } from '@tripline/integrations/github/people/right';
 import { redactText } from '@tripline/runtime/redact';
+import { decideOnDuty, faultOfDutyOf } from './duty.ts';
 import { incidentOf } from './request-ends.ts';
 import { deniedEvent, requestedEvent } from './request-events.ts';
 import { longestPauseMs, type RequestParts, type Step } from './request-step.ts';
@@ -29,8 +30,13 @@ export const consider: Step = async (parts, by, request) => {
     return close(db, held, { state: 'expired', why: 'nobody approved it within an hour', nowMs });
   const policies = parts.policies();
   if ('fault' in policies) throw new Error(`no policies are in force: ${policies.fault}`);
-  const allowed = decidePerson(asked, policies);
+  const allowed = await decideOnDuty(asked, policies, parts.duty);
   if ('why' in allowed) return deny(parts, by, request, allowed.why.join('. '));
+  if ('waits' in allowed) {
+    // Whoever asks learns it at once; once others are asked, it is looked for until the hour is over.
+    if (state === 'new') return deny(parts, by, request, allowed.waits);
+    return waitOn(db, held, { state, dueMs: nowMs + longestPauseMs, fault: allowed.waits });
+  }
   const aloneFromMs = aloneFrom(request, allowed);
   const isAlone = aloneFromMs !== null && nowMs >= aloneFromMs;
   const shown = shownOf(parts, request, allowed, isAlone);
@@ -47,6 +53,10 @@ export const consider: Step = async (parts, by, request) => {
   const { account, method, isPhishingResistant } = answer;
   const fault = faultOfApproval(answer, shown);
   if (fault !== undefined) return deny(parts, by, request, fault);
+  const offDuty = await faultOfDutyOf(account, allowed, parts.duty);
+  if (offDuty?.is === 'unknown')
+    return waitOn(db, held, { state: 'asked', dueMs: nowMs + longestPauseMs, fault: offDuty.why });
+  if (offDuty !== undefined) return deny(parts, by, request, `${account.name} approved it; ${offDuty.why}`);
   return approve(parts, by, request, allowed, { account, method, isPhishingResistant });
 };
 

@@ -1,5 +1,6 @@
-import { decidePerson, type PersonAllowed } from '@tripline/access/decide-person';
+import type { PersonAllowed } from '@tripline/access/decide-person';
 import { redactText } from '@tripline/runtime/redact';
+import { decideOnDuty, faultOfDutyOf } from './duty.ts';
 import { faultOfApproval } from './request-approval.ts';
 import { deniedEvent, extendedEvent } from './request-events.ts';
 import type { RequestParts } from './request-step.ts';
@@ -29,8 +30,10 @@ export async function considerExtension(
   const policies = parts.policies();
   if ('fault' in policies) throw new Error(`no policies are in force: ${policies.fault}`);
   const inAllMs = untilMs + extension.forMs - (request.givenMs ?? nowMs);
-  const allowed = decidePerson({ ...request.asked, forMs: inAllMs }, policies);
+  const allowed = await decideOnDuty({ ...request.asked, forMs: inAllMs }, policies, parts.duty);
   if ('why' in allowed) return deny(allowed.why.join('. '));
+  // Not known: nothing is longer for it, and its end is kept.
+  if ('waits' in allowed) return { untilMs, isOpen: true };
   if (await parts.isStopped()) return { untilMs, isOpen: true };
   if (allowed.isFast) return extend(parts, claim, request, extension, null);
   const shown = shownOf(parts, request, extension, allowed);
@@ -44,6 +47,9 @@ export async function considerExtension(
   if (answer.is === 'refused') return deny(`${account.name} denied it`);
   const fault = faultOfApproval(answer, shown);
   if (fault !== undefined) return deny(fault);
+  const offDuty = await faultOfDutyOf(account, allowed, parts.duty);
+  if (offDuty?.is === 'unknown') return { untilMs, isOpen: true };
+  if (offDuty !== undefined) return deny(`${account.name} approved it; ${offDuty.why}`);
   return extend(parts, claim, request, extension, { account, method, isPhishingResistant });
 }
 

@@ -3,6 +3,7 @@ import type { Db } from '@tripline/db/database';
 import type { Rights } from '@tripline/integrations/github/people/rights';
 import type { Clock } from '@tripline/runtime/clock';
 import type { Logger } from '@tripline/runtime/logger';
+import type { Duty } from './duty.ts';
 import type { CurrentPolicies } from './local-policies.ts';
 import type { OpenRequest } from './store/requests.ts';
 
@@ -14,6 +15,8 @@ export type RequestParts = {
   instance: string;
   policies: CurrentPolicies;
   rights: Rights;
+  /** Who is on duty, where policies mind it. */
+  duty: Duty;
   /** Whether rights may be given now: the kill switch stops that, and never an end. */
   isStopped: () => Promise<boolean>;
   /** Says to whoever has it that it ends soon. Rejects where that could not be said; then it is tried again. */

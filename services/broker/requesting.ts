@@ -7,6 +7,7 @@ import { createRights } from '@tripline/integrations/github/people/rights';
 import type { Clock } from '@tripline/runtime/clock';
 import type { Logger } from '@tripline/runtime/logger';
 import { appendEvents, type EventParts } from './append-events.ts';
+import { createDuty } from './duty.ts';
 import type { CurrentPolicies } from './local-policies.ts';
 import { startEndingRights } from './request-ends.ts';
 import { remindInSlack, startRequestMessages } from './request-messages.ts';
@@ -37,6 +38,7 @@ export async function startRequesting(
       { apiUrl: github.apiUrl, id: broker.peopleApp.id, ...openAppKey(broker.peopleApp, { clock }).key },
       { nowMs: clock.nowMs, onLeftAlive },
     ),
+    duty: createDuty(broker.duty, clock),
     isStopped: () => isRemediationStopped(db),
     ...(config.slack && { remind: remindInSlack({ clock, slack: config.slack }) }),
     append: (events) => appendEvents(parts, events),

@@ -6,6 +6,7 @@ import { plain } from '@tripline/runtime/plain';
 import { type Command, type Io, readArguments, UserError } from '../command.ts';
 import { checkBroker } from '../doctor/broker.ts';
 import { checkDatabase } from '../doctor/database.ts';
+import { checkDuty } from '../doctor/duty.ts';
 import { checkGranting } from '../doctor/granting.ts';
 import { checkLocal } from '../doctor/local.ts';
 import { checkLog } from '../doctor/log.ts';
@@ -81,6 +82,7 @@ async function checkAll(io: Io): Promise<Check[]> {
         checkProviders(config),
         checkBroker(config),
         checkStepUp(config),
+        checkDuty(config),
       ])
     ).flat(),
   ];

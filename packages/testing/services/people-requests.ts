@@ -1,5 +1,6 @@
 import { readLock } from '@tripline/access/lock';
 import { readPolicies } from '@tripline/access/policy';
+import { createDuty } from '@tripline/broker/duty';
 import type { PoliciesInForce } from '@tripline/broker/local-policies';
 import type { RequestParts } from '@tripline/broker/request-step';
 import { workRequests } from '@tripline/broker/requests';
@@ -49,6 +50,8 @@ export async function startPeopleRequests() {
     ...{ owner: fresh.db as Db, db, cli, github, appended, nowMs: Date.now(), isLogAway: false, isStopped: false },
     inForce: policiesOf() as PoliciesInForce | { fault: string },
     parts: undefined as unknown as RequestParts,
+    /** Whom PagerDuty says to be on duty, by id there; what it is, where it does not tell. */
+    onDuty: new Set<string>() as Set<string> | { why: string },
     async ask(change: Change = {}) {
       asked += 1;
       const id = `ask-${asked}`;
@@ -120,6 +123,17 @@ export async function startPeopleRequests() {
     ...{ db, instance: 'github.com', policies: () => s.inForce, isStopped: async () => s.isStopped },
     clock: { nowMs: () => s.nowMs, pause: async () => {} },
     logger: createLogger({ service: 'broker', level: 'silent' }),
+    duty: createDuty(
+      {
+        ...{ token: 'unused', apiUrl: 'https://api.pagerduty.com' },
+        people: [
+          { account: '11', name: 'ada', user: 'PADA' },
+          { account: '12', name: 'mallory', user: 'PMAL' },
+        ],
+      },
+      { nowMs: () => s.nowMs },
+      async (user) => ('why' in s.onDuty ? { is: 'unknown', ...s.onDuty } : { is: s.onDuty.has(user) ? 'on' : 'off' }),
+    ),
     rights: createRights(
       { id: '7', apiUrl: github.url, privateKey: github.privateKey, timeoutMs: 10_000 },
       { nowMs: () => s.nowMs, onLeftAlive: () => {} },
