@@ -29,7 +29,7 @@ test('a right is somebody’s to ask for by ids, and another’s to approve', ()
       { id: '12', name: 'grace' },
       { id: '13', name: 'linus' },
     ],
-    ...{ phishingResistant: true, isFast: false, breakGlassAfterMs: null },
+    ...{ phishingResistant: true, isFast: false, breakGlassAfterMs: null, schedules: {} },
   });
   expect(decidePerson({ ...asks, grantee: 'grace' }, versionOf(fixing))).toMatchObject({
     approvers: [{ id: '13', name: 'linus' }],
@@ -117,6 +117,31 @@ test('where nobody answers, a policy may let them approve it alone, by a factor 
   for (const { file } of wrong) expect(lint(file, lock)).toMatchObject([{ level: 'error' }]);
 });
 
+test('a policy may mind who is on duty: of whoever asks, of whoever approves, or of both', () => {
+  const minding = (of: string, schedules = 'SCHED1, SCHED2') =>
+    versionOf(fixing.replace('for: 60m', `for: 60m, onDuty: { schedules: [${schedules}], of: [${of}] }`));
+  expect(decidePerson(asks, minding('who'))).toMatchObject({ schedules: { who: ['SCHED1', 'SCHED2'] } });
+  expect(decidePerson(asks, minding('who, approvedBy', 'SCHED1'))).toMatchObject({
+    schedules: { who: ['SCHED1'], approvedBy: ['SCHED1'] },
+  });
+  const off = new Map([['fixing', 'ada is not on duty by SCHED1']]);
+  expect(decidePerson(asks, minding('who'), off)).toEqual({ why: ['people.fixing: ada is not on duty by SCHED1'] });
+  expect(whoGets(minding('who, approvedBy').file, 'acme/api')[0]!.needs).toEqual([
+    'whoever asks is on duty by SCHED1 or SCHED2',
+    'a second factor of somebody else of grace, linus, who is on duty by SCHED1 or SCHED2',
+  ]);
+  expect(diff(minding('who, approvedBy'), minding('who'))).toEqual([
+    ...[{ policy: 'people.fixing', is: 'wider', field: 'onDuty of approvedBy', from: 'SCHED1 or SCHED2', to: 'any' }],
+  ]);
+  expect(diff(minding('who'), minding('who', 'SCHED1'))).toMatchObject([{ is: 'narrower', field: 'onDuty of who' }]);
+  expect(lint(minding('who, approvedBy').file, lock)).toEqual([]);
+  const fast = fixing.replace(
+    'maintain, for: 60m',
+    'read, fast: true, for: 60m, onDuty: { schedules: [SCHED1], of: [approvedBy] }',
+  );
+  expect(lint(versionOf(fast).file, lock)).toMatchObject([{ level: 'error', what: expect.stringContaining('onDuty') }]);
+});
+
 test('who says what people may ask for', () => {
   expect(whoGets(versionOf(fixing).file, 'acme/api maintain')).toEqual([
     {
@@ -147,6 +172,9 @@ test('property: where diff says neither wider nor other, whoever gets it now got
       phishingResistant: fc.boolean(),
       fast: fc.constantFrom(undefined, true as const),
       breakGlass: fc.constantFrom(undefined, '5m', '15m'),
+      onDuty: fc.option(fc.record({ schedules: both('SCHED1', 'SCHED2'), of: both('who', 'approvedBy') }), {
+        nil: undefined,
+      }),
     })
     .map(({ on: what, ...rest }) => ({ ...what, ...rest }));
   fc.assert(
@@ -169,6 +197,9 @@ test('property: where diff says neither wider nor other, whoever gets it now got
               expect(then).toHaveProperty('policy');
               if ('why' in then) continue;
               if (now.isFast) expect(then.isFast).toBe(true);
+              for (const of of ['who', 'approvedBy'] as const)
+                if (then.schedules[of] !== undefined)
+                  expect(then.schedules[of]).toEqual(expect.arrayContaining([...(now.schedules[of] ?? ['anybody'])]));
               expect(then.approvers).toEqual(expect.arrayContaining([...now.approvers]));
               if (!then.isFast && then.phishingResistant) expect(now.phishingResistant || now.isFast).toBe(true);
               if (!then.isFast && now.breakGlassAfterMs !== null)

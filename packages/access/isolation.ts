@@ -9,17 +9,22 @@ export type Shared = {
   by: { tier: string; repository: string; environment: string }[];
 };
 
-/** Kinds of which a job has the whole, once it is let in. */
-const reached = new Set<Standing['kind']>(['secret', 'runner-group']);
+/** Of which a job has the whole, once it is let in, and that lets in jobs whatever their environment. */
+function isReached({ kind, repositories, traits }: Standing): boolean {
+  if (kind === 'secret' || kind === 'runner-group') return true;
+  if (kind !== 'aws-role' && kind !== 'vault-role') return false;
+  // Of one that trusts all repositories of an owner it is not known which these are.
+  return traits.includes('any-repository') || (repositories !== 'all' && traits.includes('every-job-of-repository'));
+}
 
 /**
- * What tiers share: secrets and groups of runners that jobs of environments of two tiers reach, because their repository has both and
+ * What tiers share: secrets, groups of runners, and roles elsewhere that jobs of environments of two tiers reach, because their repository has both and
  * nothing keeps the thing to one of them, or because jobs of both were seen with it.
  */
 export function sharedByTiers(rows: readonly Standing[], tiers: PolicyFile['tiers']): Shared[] {
   const environments = environmentsByRepository(rows);
   return rows.flatMap((row) => {
-    if (!reached.has(row.kind)) return [];
+    if (!isReached(row)) return [];
     const by = reach(row, environments).flatMap(({ repository, environment }) => {
       const tier = tierOf(environment, tiers);
       return tier === undefined ? [] : [{ tier, repository, environment }];

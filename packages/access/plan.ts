@@ -132,28 +132,3 @@ function nameOf({ repository, workflow, environment }: Use, taken: object): stri
     if (!(name in taken)) return name;
   }
 }
-
-/**
- * The policy by which jobs of every repository that a token or key reaches are given all that it may do, so that it is needed no more.
- * Undefined where there is none, or where what it may do is not known.
- */
-export function coveredBy(
-  { kind, repositories, scope }: Standing,
-  { policies }: Pick<PolicyFile, 'policies'>,
-): string | undefined {
-  if (!['fine-grained-token', 'deploy-key'].includes(kind) || repositories === 'all') return undefined;
-  if (repositories.length === 0 || scope.length === 0) return undefined;
-  const asked = scope.map((one) => one.split(':') as [string, string]).filter(([name]) => name !== 'metadata');
-  const found = Object.entries(policies).find(([, { give }]) =>
-    give.some(
-      (one) =>
-        'github' in one &&
-        repositories.every((name) =>
-          one.github.repositories.some((other) => other.toLowerCase() === name.toLowerCase()),
-        ) &&
-        asked.every(([name, level]) => rank(one.github.permissions[name]) >= rank(level)),
-    ),
-  );
-  return found?.[0];
-}
-const rank = (level: string | undefined): number => ['read', 'write', 'admin'].indexOf(level ?? '');

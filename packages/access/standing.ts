@@ -20,8 +20,8 @@ export type Standing = {
   /** Jobs that were seen with it, most recent first. */
   usedBy: readonly Use[];
   traits: readonly Trait[];
-  /** Of a role in the organisation: who has it. */
-  holders?: readonly ({ login: string; team?: undefined } | { team: string; login?: undefined })[];
+  /** Of a role in the organisation: who has it. `id`: of the account; absent in what former versions kept. */
+  holders?: readonly ({ login: string; id?: string; team?: undefined } | { team: string; login?: undefined })[];
   /** Of a runner group and a secret: environments whose jobs it reaches; see isolation.ts. */
   environments: readonly string[];
 };

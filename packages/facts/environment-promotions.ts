@@ -12,7 +12,7 @@ const dayMs = 86_400_000;
 /** `from`: environments in one of which a commit must have run before; empty where it need not; null where no policy says. */
 const promotionSchema = observedSchema.extend({ from: z.array(z.string()).nullable() });
 type Promotion = z.infer<typeof promotionSchema>;
-export type EnvironmentPromotions = { told: Promotion[] };
+type EnvironmentPromotions = { told: Promotion[] };
 
 /** A look a day for as long as deployments are remembered. */
 const bound: Bound<Promotion> = {

@@ -32,7 +32,7 @@ const reads = ['dev.cdeventsx.tripline-standing.observed'] as const satisfies re
 export const standingPrivileges: Fact<StandingPrivilege> = {
   id: 'standing-privileges',
   description:
-    'A privilege that stands by itself (a token, a key, an app, a secret, a group of runners), as the last look found it: since when nobody has used it, which policy gives the same, which tiers share it, and whether it is gone.',
+    'A privilege that stands by itself (a token, a key, an app, a secret, a person’s or team’s right, a machine, an environment, a role elsewhere), as the last look found it: since when nobody has used it, which policy gives the same, which tiers share it, and whether it is gone.',
   reads,
   value: standingSchema as z.ZodType<StandingPrivilege>,
   keys(event) {
@@ -57,7 +57,7 @@ export const standingPrivileges: Fact<StandingPrivilege> = {
       isGone: data['tripline.standing.gone'] === true,
       ...(owner === undefined ? {} : { owner: clip(owner, 100) }),
       ...(idleSince === undefined ? {} : { idleSince }),
-      ...(coveredBy === undefined ? {} : { coveredBy: clip(coveredBy, 63) }),
+      ...(coveredBy === undefined ? {} : { coveredBy: clip(coveredBy, 100) }),
       ...(name === undefined || key === undefined ? {} : { repository: { name: clip(name, 200), key } }),
     };
     return inPlaceOf(known, told, at.pinned) as StandingPrivilege;

@@ -33,3 +33,16 @@ test('the day before it is 90 days is none, and the day of it is one', () => {
     `,
   );
 });
+
+test('a role and an access key of AWS whose last use is known; people and apps of whose use nobody tells are never idle', () => {
+  expectTimeline(
+    rule,
+    `
+    09:00         broker  sees aws-role/arn:aws:iam::111122223333:role/deploy stand (unused since 2025-06-01)    ← FOUND aws-role/arn:aws:iam::111122223333:role/deploy [medium]
+    09:00         broker  sees aws-access-key/arn:aws:iam::111122223333:user/ci/1 stand (unused since 2026-03-01)
+    09:00         broker  sees member/2 stand
+    09:00         broker  sees team/4 stand
+    day 2  09:00  broker  sees aws-role/arn:aws:iam::111122223333:role/deploy stand (unused since 2026-03-11)    ← RETRACTED aws-role/arn:aws:iam::111122223333:role/deploy
+    `,
+  );
+});

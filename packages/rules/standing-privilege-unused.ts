@@ -15,14 +15,14 @@ export const rule = conclusion({
   id: 'standing-privilege-unused',
   title: 'Standing privilege that nobody has used for 90 days',
   description:
-    'A token, key or credential of the organisation stands, and the provider says that nobody has used it for 90 days, or never since it was made so long ago. Whoever finds it may use it all the same. ' +
+    'A token, key or credential of the organisation, or a role or access key of AWS, stands, and the provider says that nobody has used it for 90 days, or never since it was made so long ago. Whoever finds it may use it all the same. ' +
     'One finding for each; taken back once it is used or gone.',
   severity: 'medium',
   attack: ['T1078'],
   owasp: ['CICD-SEC-2', 'CICD-SEC-6'],
   falseAlarms: ['What is kept for an emergency or for a yearly task: resolve it as accepted, or let it be requested.'],
   limits: [
-    'Things of whose use the provider says nothing (apps, secrets, people): `tripline access standing` reads theirs from the trail.',
+    'Things of whose use the provider says nothing (apps, secrets, people, teams, environments, machines, roles of Vault): that nothing was heard of them proves nothing. `tripline access standing` reads from the trail what was heard.',
   ],
   where: isIdle,
   conclude(seen, { key }) {

@@ -10,6 +10,10 @@ const words: Readonly<Record<string, string>> = {
   'authorized-credential': 'credential',
   'deploy-key': 'deploy key',
   'runner-group': 'runner group',
+  'organization-role': 'role of the organisation',
+  'aws-role': 'AWS role',
+  'aws-access-key': 'AWS access key',
+  'vault-role': 'Vault role',
 };
 
 /** `deploy key argo of acme/api`. */

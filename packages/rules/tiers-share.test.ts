@@ -14,6 +14,17 @@ test('what production and another tier reach is found, until one tier alone does
   );
 });
 
+test('a role elsewhere that jobs of both open', () => {
+  expectTimeline(
+    rule,
+    `
+    09:00         broker  sees aws-role/arn:aws:iam::111122223333:role/deploy stand (shared by production, staging)   ← FOUND aws-role/arn:aws:iam::111122223333:role/deploy [medium]
+    09:00         broker  sees vault-role/vault/auth/jwt/ci stand (shared by dev, staging)
+    day 2  09:00  broker  sees aws-role/arn:aws:iam::111122223333:role/deploy stand                                   ← RETRACTED aws-role/arn:aws:iam::111122223333:role/deploy
+    `,
+  );
+});
+
 test('what lesser tiers share, and what nobody is known to share, is none', () => {
   expectTimeline(
     rule,

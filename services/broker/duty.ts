@@ -11,7 +11,7 @@ const mostHeld = 1000;
 type Person = { id: string; name: string };
 /** Whether the person of an account is on duty by one of the schedules, and in words why not. Never rejects. */
 export type Duty = (account: Person, schedules: readonly string[]) => Promise<DutyAnswer>;
-export type DutyAnswer = { is: 'on' } | { is: 'off' | 'unknown'; why: string };
+type DutyAnswer = { is: 'on' } | { is: 'off' | 'unknown'; why: string };
 
 /** Who is whom the settings alone say, by ids: what people write of themselves at PagerDuty proves nothing. */
 export function createDuty(

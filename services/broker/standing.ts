@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
+import { coveredBy } from '@tripline/access/covered';
 import type { Version } from '@tripline/access/diff';
 import { sharedByTiers } from '@tripline/access/isolation';
-import { coveredBy } from '@tripline/access/plan';
 import { promotedFrom } from '@tripline/access/promotion';
-import { idleMs, type Standing, type StandingKind, type StandingLook } from '@tripline/access/standing';
+import { idleMs, type Standing, type StandingLook } from '@tripline/access/standing';
 import type { Config } from '@tripline/config/config';
 import type { Attributes } from '@tripline/contracts/attributes';
 import type { TriplineEvent } from '@tripline/contracts/event';
@@ -27,18 +27,21 @@ import { createSignal } from '@tripline/runtime/signal';
 import { createWorkspaces } from '@tripline/sources/workspace';
 import { brokerEvent } from './append-events.ts';
 import type { CurrentPolicies } from './local-policies.ts';
-import { claimLook, finishLook, noteTold, readTold, type ToldStanding } from './store/standing.ts';
+import { placesElsewhere } from './standing-elsewhere.ts';
+import { claimLook, finishLook, noteTold, readEnvironments, readTold, type ToldStanding } from './store/standing.ts';
 
 const [hourMs, dayMs] = [3_600_000, 86_400_000];
 /** What stands unchanged is told again, so that the detector does not forget it. */
 const againMs = 7 * dayMs;
 const eventsAtOnce = 200;
 
-/** Kinds that the log is told of: those whose last use the provider tells, or that a job is given whole. */
-const toldKinds: ReadonlySet<StandingKind> = new Set<StandingKind>([
-  ...(['fine-grained-token', 'authorized-credential', 'deploy-key'] as const),
-  ...(['secret', 'runner-group', 'environment'] as const),
-]);
+/** Where something stands: an organisation of GitHub's, or what the broker is known to elsewhere. */
+export type StandingPlace = {
+  /** By which it is the same at the next look: the organisation's login, `aws production`. */
+  name: string;
+  workspace: string;
+  read: () => Promise<StandingLook>;
+};
 
 export type StandingParts = {
   config: Pick<Config, 'github' | 'workspaces' | 'drills' | 'broker'>;
@@ -48,22 +51,24 @@ export type StandingParts = {
   policies: CurrentPolicies;
   append: (events: readonly TriplineEvent[]) => Promise<unknown>;
   fetch?: typeof globalThis.fetch | undefined;
+  /** Once it is, nothing more is read. */
+  closed?: AbortSignal | undefined;
 };
 
 /**
- * Looks once a day at what stands in each organisation, and tells the log of what is new, other, or gone. Of several
+ * Looks once a day at what stands in each organisation, and elsewhere, and tells the log of what is new, other, or gone. Of several
  * brokers one looks; a look that fails is tried again within the hour. Nothing where no App and no token is there to read with.
  */
 export function startStandingLooks(parts: StandingParts): { close: () => Promise<void> } {
   if (!mayRead(parts.config.github)) return { close: async () => {} };
   const closing = new AbortController();
   const never = createSignal();
-  const abortable = { ...parts, fetch: untilClosed(parts, closing.signal) };
+  const abortable = { ...parts, fetch: untilClosed(parts, closing.signal), closed: closing.signal };
   const running = (async () => {
     while (!closing.signal.aborted) {
       try {
-        for (const organization of await organizationsOf(abortable)) {
-          if (!closing.signal.aborted) await lookIfDue(abortable, organization);
+        for (const place of await placesOf(abortable)) {
+          if (!closing.signal.aborted) await lookIfDue(abortable, place);
         }
       } catch (error) {
         if (!closing.signal.aborted)
@@ -92,39 +97,50 @@ function untilClosed(
   };
 }
 
-/** Those that are configured or, with an App and none configured, those on which it is installed, as an import has them. */
-async function organizationsOf({ config, clock, fetch }: StandingParts): Promise<string[]> {
+/** Organisations that are configured or, with an App and none configured, on which it is installed, as an import has them; and what is elsewhere. */
+async function placesOf(parts: StandingParts): Promise<StandingPlace[]> {
+  const { config, clock, fetch, closed } = parts;
   const configured = config.workspaces.flatMap(({ github }) => github.organizations.map(({ login }) => login));
   const all = configured.length > 0 ? configured : await installedOn({ ...config.github, fetch }, clock.nowMs());
-  return all.map((login) => login.toLowerCase());
+  const organizations = all.map((login) => login.toLowerCase());
+  const ofGithub = organizations.flatMap((one) => githubPlace(parts, one) ?? []);
+  const { policy } = config.broker;
+  // What is elsewhere bears no organisation's name: it is told to whose policies are in force.
+  const whose = policy !== undefined && 'repository' in policy ? policy.repository.split('/')[0]! : organizations[0];
+  const workspace = whose === undefined ? undefined : createWorkspaces(config).of(whose);
+  return workspace === undefined
+    ? ofGithub
+    : [...ofGithub, ...placesElsewhere(config.broker, { clock, workspace, closed })];
+}
+
+/** Undefined where no workspace has the organisation. */
+export function githubPlace(parts: StandingParts, organization: string): StandingPlace | undefined {
+  const workspace = createWorkspaces(parts.config).of(organization);
+  if (workspace === undefined) return undefined;
+  return { name: organization, workspace, read: () => read(parts, organization) };
 }
 
 /** One look, where the last began a day ago. @returns whether there was one. */
-export async function lookIfDue(parts: StandingParts, organization: string): Promise<boolean> {
+export async function lookIfDue(parts: StandingParts, place: StandingPlace): Promise<boolean> {
   const { config, db, clock, logger } = parts;
-  const workspace = createWorkspaces(config).of(organization);
+  const { name, workspace } = place;
   const nowMs = clock.nowMs();
   // Policies that are configured and cannot be read now would count as giving nothing, and findings would be taken back.
   if (config.broker.policy !== undefined && 'fault' in parts.policies()) return false;
-  const claim = {
-    organization,
-    workspace: workspace ?? organization,
-    now: new Date(nowMs),
-    before: new Date(nowMs - dayMs),
-  };
-  if (workspace === undefined || !(await claimLook(db, claim))) return false;
+  const claim = { organization: name, workspace, now: new Date(nowMs), before: new Date(nowMs - dayMs) };
+  if (!(await claimLook(db, claim))) return false;
   try {
-    const look = await read(parts, organization);
-    const told = await tell(parts, { organization, workspace }, look);
-    await finishLook(db, organization, { wholeAt: new Date(clock.nowMs()) });
+    const look = await place.read();
+    const told = await tell(parts, place, look);
+    await finishLook(db, name, { wholeAt: new Date(clock.nowMs()) });
     const unread = look.gaps.map(({ what }) => what);
-    logger.info({ organization, things: look.rows.length, told, unread }, 'looked at what stands');
+    logger.info({ place: name, things: look.rows.length, told, unread }, 'looked at what stands');
   } catch (error) {
     const fault = redactText(error instanceof Error ? error.message : String(error)).slice(0, 300) || 'unknown';
-    await finishLook(db, organization, { fault, lookedAt: new Date(nowMs - dayMs + hourMs) });
+    await finishLook(db, name, { fault, lookedAt: new Date(nowMs - dayMs + hourMs) });
     if (!(error instanceof CannotReadError)) throw error;
     logger.error(
-      { organization, reason: error.outcome.reason },
+      { place: name, reason: error.outcome.reason },
       `looking at what stands failed: ${fault}; retrying in an hour`,
     );
   }
@@ -145,7 +161,7 @@ async function read({ config, clock, logger, fetch }: StandingParts, organizatio
 /** Tells the log of what it does not know. What may merely not have been read is not gone. @returns number of events. */
 async function tell(
   parts: StandingParts,
-  { organization, workspace }: { organization: string; workspace: string },
+  { name: organization, workspace }: Pick<StandingPlace, 'name' | 'workspace'>,
   { rows, gaps }: StandingLook,
 ): Promise<number> {
   const { db, clock, append, config } = parts;
@@ -153,11 +169,16 @@ async function tell(
   const before = await readTold(db, organization);
   const current = parts.policies();
   const version = 'fault' in current ? undefined : current;
-  const policies = version?.file;
-  const shared = new Map(sharedByTiers(rows, policies?.tiers ?? {}).map(({ row, tiers }) => [row.id, tiers]));
+  // Environments lie at GitHub, whatever of theirs reaches elsewhere.
+  const environments = await readEnvironments(db, { workspace, butOf: organization });
+  const all = [...rows, ...environments];
+  const shared = new Map(sharedByTiers(all, version?.file.tiers ?? {}).map(({ row, tiers }) => [row.id, tiers]));
   const about = (row: Standing) => ({
     ...attributesOf(row, instanceOf(config.github.apiUrl)),
-    ...optional('tripline.standing.covered_by', policies === undefined ? undefined : coveredBy(row, policies)),
+    ...optional(
+      'tripline.standing.covered_by',
+      version === undefined ? undefined : coveredBy(row, version, organization),
+    ),
     ...optional('tripline.standing.tiers', shared.get(row.id)),
     ...optional('tripline.standing.promoted_from', version === undefined ? undefined : promotedTo(row, version)),
   });
@@ -171,10 +192,10 @@ async function tell(
     };
     return brokerEvent('dev.cdeventsx.tripline-standing.observed', named, redactValue(data));
   };
-  for (const row of rows.filter(({ kind }) => toldKinds.has(kind))) {
+  for (const row of rows) {
     const data = about(row);
     const known = before.get(row.id);
-    const sha256 = hashOf({ ...data, isIdle: isIdle(data, nowMs) });
+    const sha256 = hashOf({ ...withoutUse(data), isIdle: isIdle(data, nowMs) });
     if (known?.sha256 === sha256 && nowMs - known.toldAt.getTime() < againMs) continue;
     events.push({ told: { id: row.id, row, sha256, toldAt: new Date(nowMs) }, event: event(row.id, sha256, data) });
   }
@@ -204,7 +225,7 @@ function promotedTo({ kind, id, name, repositories }: Standing, version: Pick<Ve
 
 const repositoryIdOf = (id: string): string | undefined => /^(?:deploy-key|secret|environment)\/(\d+)\//.exec(id)?.[1];
 
-/** What an event tells of a row; its last use by the day, so that a key in daily use is not other at each look by its hour alone. */
+/** What an event tells of a row. */
 function attributesOf(row: Standing, instance: string): Attributes {
   const [repository] = row.repositories === 'all' || row.repositories.length !== 1 ? [] : row.repositories;
   const used = row.lastUse === 'never' ? row.createdAt : row.lastUse === 'unknown' ? null : row.lastUse.at;
@@ -227,7 +248,12 @@ const optional = <Name extends keyof Attributes>(name: Name, value: Attributes[N
   (value === undefined ? {} : { [name]: value }) as Pick<Attributes, Name>;
 const dayOf = (time: string) => `${time.slice(0, 10)}T00:00:00.000Z`;
 const hashOf = (data: object) => createHash('sha256').update(JSON.stringify(data)).digest('hex');
-/** Said to the log on the day on which it becomes so. */
+/** That something is in daily use is nothing new; that it is unused is said on the day on which it becomes so, and when it is used again. */
+const withoutUse = ({
+  'tripline.standing.idle_since': _idle,
+  'tripline.standing.last_used_at': _used,
+  ...rest
+}: Attributes): Attributes => rest;
 const isIdle = (data: Attributes, nowMs: number) => {
   const since = data['tripline.standing.idle_since'];
   return since !== undefined && nowMs - Date.parse(since) >= idleMs;

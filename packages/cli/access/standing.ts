@@ -1,5 +1,7 @@
+import { coveredBy } from '@tripline/access/covered';
+import type { Version } from '@tripline/access/diff';
 import { sharedByTiers } from '@tripline/access/isolation';
-import { coveredBy, planPolicies } from '@tripline/access/plan';
+import { planPolicies } from '@tripline/access/plan';
 import type { PolicyFile } from '@tripline/access/policy';
 import { byRisk, type Retirement, type Standing, type StandingLook } from '@tripline/access/standing';
 import type { Config } from '@tripline/config/config';
@@ -27,7 +29,7 @@ export type StandingParts = {
   config: Pick<Config, 'github' | 'workspaces' | 'broker'>;
   nowMs: number;
   /** Absent: nothing is said of what tiers share and of what a policy gives already. */
-  policies: Pick<PolicyFile, 'tiers' | 'policies'> | undefined;
+  policies: Pick<Version, 'file' | 'lock'> | undefined;
   /** Fills in who used what, by the trail; absent where there is none. */
   uses: ((organization: string, rows: readonly Standing[]) => Promise<Standing[]>) | undefined;
   fetch?: typeof globalThis.fetch;
@@ -63,13 +65,14 @@ export async function listStanding(parts: StandingParts, choice: Choice, io: Io)
     const { rows: listed, gaps } = await lookAt(access, organization, { ...parts, ...choice, io });
     if (gaps.length > 0) isWhole = false;
     const rows = parts.uses === undefined ? listed : await parts.uses(organization, listed);
-    const { tiers, policies } = parts.policies ?? {};
+    const { policies } = parts;
+    const tiers = policies?.file.tiers;
     const told: Listed = {
       ...{ organization, gaps, nowMs: parts.nowMs, rows: rows.toSorted(byRisk(parts.nowMs)) },
       shared: tiers === undefined ? [] : sharedByTiers(rows, tiers),
       covered: new Map(
         rows.flatMap((row) => {
-          const policy = policies === undefined ? undefined : coveredBy(row, { policies });
+          const policy = policies === undefined ? undefined : coveredBy(row, policies, organization);
           return policy === undefined ? [] : [[row.id, policy]];
         }),
       ),

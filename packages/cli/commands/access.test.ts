@@ -113,7 +113,7 @@ test('lock asks GitHub for the ids of teams and roles; what it does not say is t
     '/orgs/acme/organization-roles': { roles: [{ id: 8136, name: 'security_manager' }] },
   };
   const github = await startStandingGitHub(answers);
-  const env = { TRIPLINE_GITHUB_API_URL: github.url, TRIPLINE_GITHUB_TOKEN: 'reads' };
+  const env = { TRIPLINE_GITHUB_API_URL: github.url, TRIPLINE_GITHUB_TOKEN: 'a-token-that-reads' };
   const people = `people:
   responding: { who: [ada], teams: [acme/responders, acme/gone], for: 1h, approvedBy: [carol] }
   auditing: { who: [ada], roles: [acme/security_manager], for: 1h, approvedBy: [carol] }

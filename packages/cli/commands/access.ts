@@ -280,7 +280,7 @@ function importFiles(words: readonly string[], values: Values, io: Io): number {
 async function standing({ file, from, org, repository, plan = false, holds = [], json = false }: Values, io: Io) {
   const config = loadConfig(io.env, io.cwd);
   const nowMs = systemClock.nowMs();
-  const policies = file !== undefined || hasUsualFile(io.cwd) ? readVersion(io.cwd, file).file : undefined;
+  const policies = file !== undefined || hasUsualFile(io.cwd) ? readVersion(io.cwd, file) : undefined;
   const since = momentOf('--from', from ?? '30d', nowMs);
   const choice = { org, repositories: repository, json, plan, holds };
   const { of } = createWorkspaces(config);

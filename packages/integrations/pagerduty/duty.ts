@@ -7,7 +7,7 @@ export type OnDuty = { is: 'on' } | { is: 'off' } | { is: 'unknown'; why: string
 /** Never rejects. `user`: id at PagerDuty; on duty by one of the schedules, by id, is enough. */
 export type DutyReader = (user: string, schedules: readonly string[]) => Promise<OnDuty>;
 
-export type DutyAccess = {
+type DutyAccess = {
   token: string;
   apiUrl: string;
   timeoutMs?: number;

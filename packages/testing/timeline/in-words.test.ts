@@ -178,6 +178,7 @@ const oneOfEach = `
   09:00:54  ada      renames repository acme/app to acme/web
   09:00:55  ada      clones acme/web with token t1
   09:00:55  ada      does org.disable_saml in acme
+  09:00:56  ada      assigns role auditor of acme to bob
   09:00:56  ada      registers runner box-2 in acme (in group 3; for one job)
   09:00:56  grace    accepts runner box-2 (as false; unlinked)
   09:00:57  ada      removes runner box-2 from acme

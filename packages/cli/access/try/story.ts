@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { readLock } from '@tripline/access/lock';
 import { readPolicies } from '@tripline/access/policy';
 import type { Config } from '@tripline/config/config';
 import { settings } from '@tripline/config/settings';
@@ -221,7 +222,8 @@ async function whatStands({ tell, config, organization }: Playing): Promise<void
     printed += 1;
   };
   const io: Io = { out, err: () => {}, stdin: process.stdin, env: {}, cwd: config.baseDir, isTerminal: false };
-  const policies = readPolicies(organization.files['access.yaml']);
+  const { 'access.yaml': file, 'access.lock': lock } = organization.files;
+  const policies = { file: readPolicies(file), lock: readLock(lock) };
   const choice = { org: login, json: false, plan: true, holds: [] };
   await listStanding({ config, nowMs: Date.now(), policies, uses: undefined }, choice, io);
   tell({

@@ -184,11 +184,11 @@ export function readOrganizationRoles({ client, organization: org, add, attempt 
     for (const role of answer.roles ?? []) {
       const parameters = { org, role_id: role.id };
       const holders: NonNullable<Standing['holders']>[number][] = [];
-      for await (const { login } of client.list<Person>({
+      for await (const { login, id } of client.list<Person>({
         route: 'GET /orgs/{org}/organization-roles/{role_id}/users',
         parameters,
       }))
-        holders.push({ login });
+        holders.push({ login, id: String(id) });
       for await (const { slug } of client.list<Team>({
         route: 'GET /orgs/{org}/organization-roles/{role_id}/teams',
         parameters,

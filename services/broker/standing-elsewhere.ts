@@ -1,0 +1,40 @@
+import type { Config } from '@tripline/config/config';
+import { createAwsApi } from '@tripline/integrations/aws/api';
+import { readAwsStanding } from '@tripline/integrations/aws/standing';
+import { tiersOf } from '@tripline/integrations/minter';
+import { createVaultSession } from '@tripline/integrations/vault/session';
+import { readVaultStanding } from '@tripline/integrations/vault/standing';
+import type { Clock } from '@tripline/runtime/clock';
+import type { StandingPlace } from './standing.ts';
+
+/** Accounts of AWS and Vaults in which the broker is known: what id tokens of jobs open there beside it, and access keys. Nothing is asked once it is `closed`. */
+export function placesElsewhere(
+  { aws, vault }: Pick<Config['broker'], 'aws' | 'vault'>,
+  { clock, workspace, closed }: { clock: Clock; workspace: string; closed: AbortSignal | undefined },
+): StandingPlace[] {
+  const untilClosed =
+    <Asked extends unknown[], Answer>(ask: (...asked: Asked) => Promise<Answer>) =>
+    async (...asked: Asked): Promise<Answer> => {
+      closed?.throwIfAborted();
+      return ask(...asked);
+    };
+  return [
+    ...aws.map((settings): StandingPlace => {
+      const api = createAwsApi(settings, { clock });
+      return {
+        name: `aws ${tiersOf(settings)}`,
+        workspace,
+        read: () => readAwsStanding({ ask: untilClosed(api.ask) }),
+      };
+    }),
+    ...vault.map((settings): StandingPlace => {
+      const session = createVaultSession(settings, { clock });
+      const { host } = new URL(settings.url);
+      return {
+        name: `vault ${host} ${tiersOf(settings)}`,
+        workspace,
+        read: () => readVaultStanding({ ask: untilClosed(session.ask) }, host),
+      };
+    }),
+  ];
+}
