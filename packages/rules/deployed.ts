@@ -73,3 +73,13 @@ export function skipped(
     ],
   };
 }
+
+/** Whoever deployed it. */
+export const accountOf = ({ by: { name: login, id } }: Deployed) => ({
+  login,
+  ...(id === login.toLowerCase() ? {} : { id }),
+});
+
+/** Environments have the same name in any case. */
+export const isAmong = (names: readonly string[], environment: string): boolean =>
+  names.some((name) => name.toLowerCase() === environment.toLowerCase());

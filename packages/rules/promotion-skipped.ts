@@ -4,7 +4,7 @@ import { environmentPromotions, promotedAt, promotionKey } from '@tripline/facts
 import { commitKeyIn, repositoryKeyOf } from '@tripline/facts/things';
 import { z } from 'zod';
 import { fromFacts } from './builders/from-facts.ts';
-import { type Deployed, deployedBy, deployedSchema, skipped, stateOf } from './deployed.ts';
+import { accountOf, type Deployed, deployedBy, deployedSchema, isAmong, skipped, stateOf } from './deployed.ts';
 
 /** How long staging's success may be received after production's beginning, and how far their clocks may differ. */
 const settleMs = 2 * 60_000;
@@ -76,11 +76,7 @@ export const rule = fromFacts({
         explain('its deployment to one that comes before had succeeded');
         return [];
       }
-      const account = {
-        login: first.by.name,
-        ...(first.by.id === first.by.name.toLowerCase() ? {} : { id: first.by.id }),
-      };
-      const records = recordsKeysOf(account).flatMap((one) => read(breakGlass, one)?.records ?? []);
+      const records = recordsKeysOf(accountOf(first)).flatMap((one) => read(breakGlass, one)?.records ?? []);
       if (records.some(({ fromMs, toMs }) => fromMs <= first.heardMs && first.heardMs <= toMs)) {
         explain('a break-glass record of whoever deployed it');
         return [];
@@ -98,6 +94,3 @@ export const rule = fromFacts({
     );
   },
 });
-
-const isAmong = (names: readonly string[], environment: string): boolean =>
-  names.some((name) => name.toLowerCase() === environment.toLowerCase());

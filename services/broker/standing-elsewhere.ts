@@ -1,3 +1,4 @@
+import type { StandingLook } from '@tripline/access/standing';
 import type { Config } from '@tripline/config/config';
 import { createAwsApi } from '@tripline/integrations/aws/api';
 import { readAwsStanding } from '@tripline/integrations/aws/standing';
@@ -5,7 +6,14 @@ import { tiersOf } from '@tripline/integrations/minter';
 import { createVaultSession } from '@tripline/integrations/vault/session';
 import { readVaultStanding } from '@tripline/integrations/vault/standing';
 import type { Clock } from '@tripline/runtime/clock';
-import type { StandingPlace } from './standing.ts';
+
+/** Where something stands: an organisation of GitHub's, or what the broker is known to elsewhere. */
+export type StandingPlace = {
+  /** By which it is the same at the next look: the organisation's login, `aws production`. */
+  name: string;
+  workspace: string;
+  read: () => Promise<StandingLook>;
+};
 
 /** Accounts of AWS and Vaults in which the broker is known: what id tokens of jobs open there beside it, and access keys. Nothing is asked once it is `closed`. */
 export function placesElsewhere(

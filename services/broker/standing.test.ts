@@ -9,8 +9,8 @@ import { startFakeService } from '@tripline/testing/integration.conformance';
 import { freshDatabase } from '@tripline/testing/postgres/postgres';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { CurrentPolicies } from './local-policies.ts';
-import { githubPlace, lookIfDue, type StandingPlace, startStandingLooks } from './standing.ts';
-import { placesElsewhere } from './standing-elsewhere.ts';
+import { githubPlace, lookIfDue, startStandingLooks } from './standing.ts';
+import { placesElsewhere, type StandingPlace } from './standing-elsewhere.ts';
 
 const dayMs = 86_400_000;
 let nowMs = Date.parse('2026-11-28T12:00:00Z');

@@ -27,21 +27,13 @@ import { createSignal } from '@tripline/runtime/signal';
 import { createWorkspaces } from '@tripline/sources/workspace';
 import { brokerEvent } from './append-events.ts';
 import type { CurrentPolicies } from './local-policies.ts';
-import { placesElsewhere } from './standing-elsewhere.ts';
+import { placesElsewhere, type StandingPlace } from './standing-elsewhere.ts';
 import { claimLook, finishLook, noteTold, readEnvironments, readTold, type ToldStanding } from './store/standing.ts';
 
 const [hourMs, dayMs] = [3_600_000, 86_400_000];
 /** What stands unchanged is told again, so that the detector does not forget it. */
 const againMs = 7 * dayMs;
 const eventsAtOnce = 200;
-
-/** Where something stands: an organisation of GitHub's, or what the broker is known to elsewhere. */
-export type StandingPlace = {
-  /** By which it is the same at the next look: the organisation's login, `aws production`. */
-  name: string;
-  workspace: string;
-  read: () => Promise<StandingLook>;
-};
 
 export type StandingParts = {
   config: Pick<Config, 'github' | 'workspaces' | 'drills' | 'broker'>;

@@ -1,6 +1,7 @@
 import { type Config, loadConfig } from '@tripline/config/config';
 import type { Check } from '@tripline/contracts/check';
 import type { RuleSet } from '@tripline/detector/load-rules';
+import { faultOfDuty } from '@tripline/integrations/pagerduty/duty';
 import { ConfigError } from '@tripline/runtime/load-settings';
 import { plain } from '@tripline/runtime/plain';
 import { type Command, type Io, readArguments, UserError } from '../command.ts';
@@ -82,7 +83,7 @@ async function checkAll(io: Io): Promise<Check[]> {
         checkProviders(config),
         checkBroker(config),
         checkStepUp(config),
-        checkDuty(config),
+        checkDuty(config, faultOfDuty),
       ])
     ).flat(),
   ];

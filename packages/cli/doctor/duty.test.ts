@@ -27,9 +27,11 @@ const config = (duty: object | undefined, file = 'access.yaml') =>
   }) as never;
 const known = { people: [{ account: '11', name: 'ada', user: 'PADA' }] };
 
+const unasked = async () => Promise.reject(new Error('it was asked'));
+
 test('without the setting it is off, unless policies want it', async () => {
-  expect(await checkDuty(config(undefined, 'none.yaml'))).toMatchObject({ name: 'duty', state: 'off' });
-  expect(await checkDuty(config(undefined))).toMatchObject({
+  expect(await checkDuty(config(undefined, 'none.yaml'), unasked)).toMatchObject({ name: 'duty', state: 'off' });
+  expect(await checkDuty(config(undefined), unasked)).toMatchObject({
     state: 'broken',
     detail: 'people.fixing want people on duty, and broker.duty is not set: nobody counts as on duty',
     remedy: expect.any(String),

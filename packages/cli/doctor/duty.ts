@@ -1,12 +1,15 @@
+import type { DutySettings } from '@tripline/access/settings';
 import { createLocalPolicies } from '@tripline/broker/local-policies';
 import type { Config } from '@tripline/config/config';
 import type { Check } from '@tripline/contracts/check';
-import { faultOfDuty } from '@tripline/integrations/pagerduty/duty';
 
-/** Whether it can be asked who is on duty; where a local file of policies minds it, whether it could be known of all whom it names. */
+/**
+ * Whether it can be asked who is on duty; where a local file of policies minds it, whether it could be known of all whom it names.
+ * `fault`: asks whether the key is taken; undefined where it is.
+ */
 export async function checkDuty(
   config: Pick<Config, 'broker' | 'baseDir' | 'identity'>,
-  fault: typeof faultOfDuty = faultOfDuty,
+  fault: (settings: DutySettings) => Promise<string | undefined>,
 ): Promise<Check> {
   const name = 'duty';
   const { duty } = config.broker;
