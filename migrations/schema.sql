@@ -1165,6 +1165,7 @@ CREATE UNIQUE INDEX access_links_by_account ON public.access_links USING btree (
 CREATE UNIQUE INDEX access_links_by_subject ON public.access_links USING btree (issuer, subject) WHERE ((confirmed_at IS NOT NULL) AND (ended_at IS NULL));
 CREATE INDEX access_passkeys_by_account ON public.access_passkeys USING btree (instance, account_id);
 CREATE INDEX access_prompt_messages_by_prompt ON public.access_prompt_messages USING btree (prompt);
+CREATE INDEX access_rights_by_end ON public.access_rights USING btree (over_at) WHERE (over_at IS NOT NULL);
 CREATE UNIQUE INDEX access_rights_one_standing ON public.access_rights USING btree (kind, repository_id, grantee_id) WHERE (state = ANY (ARRAY['giving'::text, 'given'::text, 'ending'::text]));
 CREATE INDEX access_rights_open ON public.access_rights USING btree (due_at) WHERE (state <> ALL (ARRAY['ended'::text, 'denied'::text, 'expired'::text]));
 CREATE INDEX access_spent_by_expiry ON public.access_spent USING btree (expires_at);
