@@ -48,6 +48,7 @@ test.each<[string, FakeAnswer, string]>([
     'PagerDuty answered something else than who is on duty',
   ],
   ['answers no JSON', { status: 200, body: '<html>' }, 'PagerDuty answered something else than who is on duty'],
+  ['fills our memory', { status: 200, body: 'x'.repeat(1_000_001) }, 'PagerDuty cannot be reached'],
   ['answers half', { status: 200, manner: 'half' }, 'PagerDuty cannot be reached'],
   ['does not answer', { status: 200, manner: 'silent' }, 'PagerDuty did not answer in time'],
   ['sends elsewhere', { status: 302, headers: { location: 'http://127.0.0.1:1/' } }, 'PagerDuty cannot be reached'],

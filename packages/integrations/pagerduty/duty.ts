@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { bounded } from '../bounded.ts';
+import { boundedText } from '../bounded.ts';
 import { createOutbound, type Outbound, withoutEndSlashes } from '../outbound.ts';
 
 /** Whether somebody is on duty now; `unknown` with why, where PagerDuty does not tell. */
@@ -53,14 +53,14 @@ export async function faultOfDuty(access: DutyAccess): Promise<string | undefine
 }
 
 async function ask({ token, apiUrl, timeoutMs = 5000, fetch }: DutyAccess, query: URLSearchParams) {
-  const outbound = bounded(fetch ?? createOutbound(apiUrl), mostBytes);
+  const outbound = fetch ?? createOutbound(apiUrl);
   const response = await outbound(`${withoutEndSlashes(apiUrl)}/oncalls?${query}`, {
     headers: { accept: 'application/json', authorization: `Token token=${token}`, 'user-agent': 'tripline/0.1' },
     // A redirect would carry the key to an address that nobody configured.
     redirect: 'error',
     signal: AbortSignal.timeout(timeoutMs),
   });
-  return { status: response.status, text: await response.text() };
+  return { status: response.status, text: await boundedText(response, mostBytes) };
 }
 
 function whyNot(status: number): string {
