@@ -5,7 +5,7 @@ import { freshDatabase } from '@tripline/testing/postgres/postgres';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { recordFindings, someFinding } from '../../test/faults/recorded-findings.ts';
 import { resolve } from './incidents.ts';
-import { byAnybody, readOpenAt } from './open-at.ts';
+import { byAnybody, ofOurOwnDelay, readOpenAt } from './open-at.ts';
 import { recordVerdicts } from './record-findings.ts';
 
 let database: Awaited<ReturnType<typeof freshDatabase>>;
@@ -50,6 +50,15 @@ test('what people without write access bring about counts for its own run alone'
   expect(await open([repository])).toEqual([]);
 });
 
+test('what Tripline itself or its provider was late with counts for nobody, and lends others no severity', async () => {
+  const [repository, run] = [thing('repository', '9'), thing('run', '9#7')];
+  const late = { rule: 'credential-left-alive', severity: 'high' as const };
+  await recordFindings(database.db, [finding('late', { ...late, entities: [repository, run] })]);
+  expect(await open([repository, run])).toEqual([]);
+  await recordFindings(database.db, [finding('used', { severity: 'medium', entities: [repository] })]);
+  expect(await open([repository, run])).toEqual(['medium']);
+});
+
 test('a finding that was taken back counts no more', async () => {
   const [one, both] = [thing('repository', '5'), thing('user', 'bea')];
   const stands = finding('stands', { severity: 'medium', entities: [both] });
@@ -62,7 +71,7 @@ test('a finding that was taken back counts no more', async () => {
   expect(await open([both])).toEqual(['medium']);
 });
 
-test('each rule that anybody may set off is there', () => {
+test('each rule that anybody may set off, and each on our own delay, is there', () => {
   const ids = rules.map(({ id }) => id);
-  for (const id of byAnybody) expect(ids).toContain(id);
+  for (const id of [...byAnybody, ...ofOurOwnDelay]) expect(ids).toContain(id);
 });

@@ -13,9 +13,20 @@ export const byAnybody: readonly string[] = [
 ];
 
 /**
+ * Rules whose findings say that Tripline itself, or the provider that it calls, was late. Whoever they name did nothing, and an outage of a
+ * provider would deny a repository everything until somebody resolves its incident: so they count nowhere.
+ */
+export const ofOurOwnDelay: readonly string[] = [
+  'credential-left-alive',
+  'access-right-left-alive',
+  'mint-outcome-unknown',
+  'gate-unanswered',
+];
+
+/**
  * Incidents of a workspace that are open, or were at a time, and name one of these things, by a finding that stood: by its key where both
  * have one, else by its name. A finding of `byAnybody` counts where it names the run, and nowhere else. `severity`: that of the
- * findings that count, as they are now. `butFor`: rules whose findings do not count here.
+ * findings that count, as they are now; those of `ofOurOwnDelay` never do. `butFor`: further rules whose findings do not count here.
  */
 export async function readOpenAt(
   { pool }: Pick<Db, 'pool'>,
@@ -52,7 +63,7 @@ export async function readOpenAt(
      GROUP BY id, opened_at HAVING bool_or(matches) ORDER BY opened_at, id`,
     values: [
       ...[workspace, at ?? null, things.map(({ kind }) => kind), things.map(({ id }) => id)],
-      ...[things.map(({ key }) => key ?? null), byAnybody, severities, butFor],
+      ...[things.map(({ key }) => key ?? null), byAnybody, severities, [...ofOurOwnDelay, ...butFor]],
     ],
   });
   return rows;

@@ -13,7 +13,7 @@ import { workOnSignals } from './work-on-signals.ts';
 /** From which severity on an incident ends rights of people, as it does of jobs where a policy says none. */
 const gravest = 'high';
 /** What the broker itself is found to have done with rights of people says nothing against them. */
-const aboutRights: readonly string[] = ['access-right-left-alive', 'access-break-glass', 'grant-outlived-job'];
+const aboutRights: readonly string[] = ['access-break-glass', 'grant-outlived-job'];
 const pollMs = 10_000;
 
 /** Why a right that somebody has is to end now; undefined where it is not. */
