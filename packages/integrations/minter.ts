@@ -120,3 +120,13 @@ export function entryOfTier<Entry extends { tiers?: readonly string[] | undefine
 /** How an entry for some tiers is called: `production and staging`, or `other tiers`. */
 export const tiersOf = ({ tiers }: { tiers?: readonly string[] | undefined }): string =>
   tiers?.join(' and ') ?? 'other tiers';
+
+/** Of a provider that gave no word of its own, what the doctor says: nothing that is configured need be wrong. Undefined of any other answer. */
+export function brokenWhileAway(
+  answer: { status?: number | undefined },
+  { said, setting }: { said: string; setting: string },
+): { state: 'broken'; detail: string; remedy: string } | undefined {
+  if (answer.status !== undefined && answer.status < 500) return undefined;
+  const remedy = `see whether what ${setting} names can be reached from here, and is well there; it is asked again by itself`;
+  return { state: 'broken', detail: `it cannot be asked now: ${said}`, remedy };
+}

@@ -433,6 +433,39 @@ describe('those whom Tripline calls', () => {
     expect(await check()).toMatchObject({ state: 'broken', remedy: expect.stringContaining('githubstatus.com') });
   });
 
+  it('what mints and is away is not called misconfigured', async () => {
+    const closed = 'http://127.0.0.1:9';
+    const settings = loadConfig(
+      { TRIPLINE_GITHUB_TOKEN: 'ghp_canary_canary', TRIPLINE_GITHUB_API_URL: closed },
+      folder,
+    );
+    const minting = (url: string) =>
+      checkProviders({
+        ...settings,
+        broker: {
+          ...settings.broker,
+          vault: [{ url, token: 'canary-of-vault' }] as never,
+          gitlab: [{ url, token: 'canary-of-gitlab' }] as never,
+          aws: [
+            {
+              ...{ region: 'eu-central-1', stsUrl: url, iamUrl: url, iamRegion: 'us-east-1' },
+              accessKey: { id: 'AKIAEXAMPLEEXAMPLE00', secret: 'canary-of-aws' },
+            },
+          ] as never,
+        },
+      });
+    for (const url of [closed, providerUrl]) {
+      answer = { status: 503, body: {} };
+      const checks = await minting(url);
+      const found = checks.filter(({ name }) => /^minter (Vault|GitLab|AWS)/.test(name));
+      expect(found.map(({ state }) => state)).toEqual(['broken', 'broken', 'broken']);
+      for (const { detail, remedy } of found)
+        expect(`${detail} → ${remedy}`).toMatch(/^it cannot be asked now: .* can be reached from here/);
+      expect(named(checks, 'GitHub token')?.remedy).toContain('githubstatus.com');
+      expect(JSON.stringify(checks)).not.toContain('canary');
+    }
+  });
+
   it('an App that mints for jobs, and is installed nowhere or not known', async () => {
     const { privateKey } = generateKeyPairSync('rsa', {
       ...{ modulusLength: 2048, publicKeyEncoding: { type: 'spki', format: 'pem' } },
@@ -448,6 +481,8 @@ describe('those whom Tripline calls', () => {
     expect(await check()).toMatchObject({ state: 'broken', remedy: expect.stringContaining('install it on chosen') });
     answer = { status: 401, body: { message: 'no' } };
     expect((await check())?.remedy).toContain('broker.apps');
+    answer = { status: 503, body: {} };
+    expect((await check())?.remedy).toContain('githubstatus.com');
   });
 
   it.each([

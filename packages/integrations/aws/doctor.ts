@@ -1,5 +1,5 @@
 import type { Look } from '@tripline/contracts/check';
-import { tiersOf } from '../minter.ts';
+import { brokenWhileAway, tiersOf } from '../minter.ts';
 import { type AwsApi, elementIn, saidBy } from './api.ts';
 import type { AwsSettings } from './settings.ts';
 
@@ -10,6 +10,8 @@ export function checkAws(settings: Pick<AwsSettings, 'region' | 'tiers'>, { ask 
     ...{ name: `minter AWS ${settings.region} (${tiersOf(settings)})`, remedy },
     look: async () => {
       const answer = await ask('sts', 'GetCallerIdentity', {});
+      const away = brokenWhileAway(answer, { said: saidBy(answer), setting: 'broker.aws.stsUrl' });
+      if (away !== undefined) return away;
       const arn = answer.status === 200 ? elementIn(answer.text, 'Arn') : undefined;
       if (arn === undefined)
         return { state: 'broken', detail: `it does not know the broker: ${saidBy(answer)}`, remedy };

@@ -1,5 +1,5 @@
 import type { Look } from '@tripline/contracts/check';
-import { createGitHubClient } from './client.ts';
+import { createGitHubClient, NoAnswerError } from './client.ts';
 import { CannotReadError, installedOn } from './reader.ts';
 
 type Needs = {
@@ -26,15 +26,8 @@ async function lookAtApp(
   access: Parameters<typeof installedOn>[0],
   organizations: readonly string[],
 ): ReturnType<Look['look']> {
-  let on: string[];
-  try {
-    on = await installedOn(access, Date.now());
-  } catch (error) {
-    // Another key would change nothing.
-    const isTheirs = error instanceof CannotReadError && error.outcome.kind === 'retry';
-    if (isTheirs) return { state: 'broken', detail: error.message, remedy: remedyOfGitHubs };
-    throw error;
-  }
+  const on = await installedOn(access, Date.now()).catch((error: unknown) => brokenAtGitHub(error));
+  if ('state' in on) return on;
   if (on.length === 0) {
     return { state: 'broken', detail: 'it is installed nowhere', remedy: 'install it on your organisation' };
   }
@@ -51,9 +44,19 @@ async function lookAtApp(
 
 async function lookAtToken(apiUrl: string, token: string): ReturnType<Look['look']> {
   const client = createGitHubClient({ apiUrl, authorization: `token ${token}`, manner: 'once' });
-  const { status } = await client.send({ route: 'GET /rate_limit', parameters: {} });
+  const answer = await client.send({ route: 'GET /rate_limit', parameters: {} }).catch(brokenAtGitHub);
+  if ('state' in answer) return answer;
+  const { status } = answer;
   if (status !== 200) return { state: 'broken', detail: `GitHub answers ${status}`, remedy: remedyFor(status) };
   return { state: 'ok', detail: 'it reads; to remediate, an App is needed' };
+}
+
+/** What is GitHub's own fault, or the way's there: another key or token would change nothing. @throws any other error, as it is. */
+export function brokenAtGitHub(error: unknown): { state: 'broken'; detail: string; remedy: string } {
+  const isTheirs =
+    error instanceof NoAnswerError || (error instanceof CannotReadError && error.outcome.kind === 'retry');
+  if (!isTheirs) throw error;
+  return { state: 'broken', detail: error.message, remedy: remedyOfGitHubs };
 }
 
 const remedyOfGitHubs =

@@ -37,7 +37,9 @@ function lookAt(app: Needs['broker']['apps'][number] & { key: AppKey }, apiUrl: 
     ...{ name: `minter GitHub App ${app.id} (${tiersOf(app)})`, remedy },
     look: async () => {
       const { installedOn } = await import('./reader.ts');
-      const on = await installedOn({ apiUrl, app: { id, ...key } }, Date.now());
+      const { brokenAtGitHub } = await import('./doctor.ts');
+      const on = await installedOn({ apiUrl, app: { id, ...key } }, Date.now()).catch(brokenAtGitHub);
+      if ('state' in on) return on;
       const unnamed = app.slug === undefined ? '; without its slug nothing finds who else mints with its key' : '';
       if (on.length > 0) return { state: 'ok', detail: `installed on ${on.join(', ')}${unnamed}` };
       const there = 'install it on chosen repositories of your organisation';

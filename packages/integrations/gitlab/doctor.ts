@@ -1,7 +1,7 @@
 import type { Look } from '@tripline/contracts/check';
 import { z } from 'zod';
 import { createJsonApi } from '../caller.ts';
-import { type MinterOptions, tiersOf } from '../minter.ts';
+import { brokenWhileAway, type MinterOptions, tiersOf } from '../minter.ts';
 import type { GitLabSettings } from './settings.ts';
 
 const self = z.object({ scopes: z.array(z.string()), active: z.boolean(), expires_at: z.string().nullish() });
@@ -17,9 +17,11 @@ export function checkGitLab(settings: GitLabSettings, { clock, fetch, timeoutMs 
       const ask = createJsonApi({ url, service: 'GitLab', fetch, timeoutMs });
       const headers = { 'private-token': token };
       const answer = await ask({ method: 'GET', path: '/api/v4/personal_access_tokens/self', headers });
+      const said = answer.status === undefined ? answer.message : `it answers ${answer.status}`;
+      const away = brokenWhileAway(answer, { said, setting: 'broker.gitlab.url' });
+      if (away !== undefined) return away;
       const read = self.safeParse(answer.status === 200 ? answer.data : undefined);
       if (!read.success) {
-        const said = answer.status === undefined ? answer.message : `it answers ${answer.status}`;
         return { state: 'broken', detail: `it does not know the broker’s token: ${said}`, remedy };
       }
       const { scopes, active, expires_at: ends } = read.data;

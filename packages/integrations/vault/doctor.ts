@@ -1,6 +1,6 @@
 import type { Look } from '@tripline/contracts/check';
 import { z } from 'zod';
-import { tiersOf } from '../minter.ts';
+import { brokenWhileAway, tiersOf } from '../minter.ts';
 import { saidBy, type VaultSession } from './session.ts';
 import type { VaultSettings } from './settings.ts';
 
@@ -26,6 +26,8 @@ export function checkVault({ session, url, token, ...entry }: VaultSettings & { 
     ...{ name: `minter Vault ${new URL(url).host} (${tiersOf(entry)})`, remedy },
     look: async () => {
       const answer = await session.ask({ method: 'GET', path: 'auth/token/lookup-self' });
+      const away = brokenWhileAway(answer, { said: saidBy(answer), setting: 'broker.vault.url' });
+      if (away !== undefined) return away;
       const read = self.safeParse(answer.status === 200 ? answer.data : undefined);
       if (!read.success) return { state: 'broken', detail: `it does not know the broker: ${saidBy(answer)}`, remedy };
       const { ttl, renewable, policies } = read.data.data;
