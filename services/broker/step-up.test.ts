@@ -227,6 +227,17 @@ describe('a step-up', () => {
     expect(await stage.stepUps.open(other)).toMatchObject({ state: 'open' });
   });
 
+  it('of 256 runs of one person keeps nobody else waiting', async () => {
+    const mallory = { id: '12', name: 'mallory' };
+    const all = await Promise.all(
+      Array.from({ length: 256 }, (_, nth) =>
+        stage.stepUps.open(asking({ run: { id: String(1000 + nth), attempt: 1 }, actor: mallory })),
+      ),
+    );
+    expect(all.filter(({ state }) => state === 'open')).toHaveLength(1);
+    expect(await stage.stepUps.open(asking())).toMatchObject({ state: 'open' });
+  });
+
   it('is asked for eight times at most, whoever asks on: nobody is worn down by one attempt of a run', async () => {
     const ids = new Set<string>();
     for (let nth = 0; nth < 8; nth += 1) {
