@@ -12,6 +12,8 @@ export type StandingPlace = {
   /** By which it is the same at the next look: the organisation's login, `aws production`. */
   name: string;
   workspace: string;
+  /** Not at GitHub: jobs of all organisations of the workspace may reach what stands there. */
+  isElsewhere?: true;
   read: () => Promise<StandingLook>;
 };
 

@@ -148,7 +148,8 @@ test('what is elsewhere is told likewise: who uses a role, what gives it, and wh
   });
   let gaps: StandingLook['gaps'] = [];
   let rows: Standing[] = [role('deploy', {}), role('narrow', { traits: [], lastUse: 'unknown' })];
-  const place: StandingPlace = { name: 'aws production', workspace: 'acme', read: async () => ({ rows, gaps }) };
+  const read = async () => ({ rows, gaps });
+  const place: StandingPlace = { name: 'aws production', workspace: 'acme', isElsewhere: true, read };
   expect(await lookIfDue(parts(), place)).toBe(true);
   for (const event of told) parseEvent(event);
   const [deploy, narrow] = rows.map(({ id }) => of(id)[0]!.data);
@@ -168,6 +169,28 @@ test('what is elsewhere is told likewise: who uses a role, what gives it, and wh
   nowMs += dayMs;
   await lookIfDue(parts(), place);
   expect(told.map(({ data }) => (data as Record<string, unknown>)['tripline.standing.gone'])).toEqual([true, true]);
+});
+
+test('what one organisation has reaches its own environments alone, whatever another of the workspace has', async () => {
+  await look();
+  told.length = 0;
+  const secret = 'secret/@other/NPM_TOKEN';
+  const rows: Standing[] = [
+    {
+      ...{ kind: 'secret', id: secret, name: 'NPM_TOKEN', owner: null, repositories: 'all', scope: [] },
+      ...{
+        createdAt: null,
+        expiresAt: null,
+        lastUse: 'unknown',
+        seenAs: null,
+        usedBy: [],
+        traits: [],
+        environments: [],
+      },
+    },
+  ];
+  await lookIfDue(parts(), { name: 'other', workspace: 'acme', read: async () => ({ rows, gaps: [] }) });
+  expect(of(secret)[0]?.data).not.toHaveProperty(['tripline.standing.tiers']);
 });
 
 test('what is gone is told once, and what may merely not have been read is not gone', async () => {

@@ -153,7 +153,7 @@ async function read({ config, clock, logger, fetch }: StandingParts, organizatio
 /** Tells the log of what it does not know. What may merely not have been read is not gone. @returns number of events. */
 async function tell(
   parts: StandingParts,
-  { name: organization, workspace }: Pick<StandingPlace, 'name' | 'workspace'>,
+  { name: organization, workspace, isElsewhere }: StandingPlace,
   { rows, gaps }: StandingLook,
 ): Promise<number> {
   const { db, clock, append, config } = parts;
@@ -161,8 +161,8 @@ async function tell(
   const before = await readTold(db, organization);
   const current = parts.policies();
   const version = 'fault' in current ? undefined : current;
-  // Environments lie at GitHub, whatever of theirs reaches elsewhere.
-  const environments = await readEnvironments(db, { workspace, butOf: organization });
+  // Environments lie at GitHub, whatever of theirs reaches elsewhere; what an organisation has reaches its own alone.
+  const environments = isElsewhere ? await readEnvironments(db, workspace) : [];
   const all = [...rows, ...environments];
   const shared = new Map(sharedByTiers(all, version?.file.tiers ?? {}).map(({ row, tiers }) => [row.id, tiers]));
   const about = (row: Standing) => ({

@@ -189,6 +189,74 @@ describe('beside other rules', () => {
     expect(findings.map(({ rule }) => rule)).toContain('audit-repo-access-to-public');
   });
 
+  /** What the broker tells before it gives bob something, a second before GitHub's record. */
+  const given = (kind: string, target: string, targetId: string, permission: string) => {
+    const atMs = common['@timestamp'] - 1000;
+    return {
+      ...{ atMs, id: `access:request:ask-1:${kind}`, source: '//tripline/acme', workspace: 'acme', trust: 'high' },
+      ...{ type: 'dev.cdeventsx.tripline-access.granted', time: new Date(atMs).toISOString() },
+      data: {
+        ...{ 'vcs.provider.name': 'github', 'tripline.provider.instance': 'github.com', 'tripline.grant.kind': kind },
+        ...{ 'tripline.grant.grantee': 'bob', 'tripline.grant.grantee_id': '8', 'tripline.grant.target': target },
+        ...{ 'tripline.grant.target_id': targetId, 'tripline.grant.permission': permission },
+        ...{ 'vcs.owner.id': '77', 'vcs.owner.name': 'acme', 'tripline.access.grant': 'ask-1' },
+        'tripline.grant.expires_at': new Date(atMs + 3_600_000).toISOString(),
+      },
+    } as unknown as LoggedEventInput;
+  };
+  const role = { organization_role_name: 'security_manager', organization_role_id: 8136 };
+  test.each([
+    [
+      'a right on a repository',
+      given('collaborator', 'acme/app', '4711', 'write'),
+      places.repo,
+      'repo.add_member',
+      { permission: 'write' },
+      'privilege-grant-outside-job',
+    ],
+    [
+      'a role',
+      given('org-role', 'acme/security_manager', '8136', 'holder'),
+      places.org,
+      'organization_role.assign',
+      role,
+      'organization-role-given',
+    ],
+    [
+      'a place in a team',
+      given('team-member', 'acme/ops', '9', 'member'),
+      places.org,
+      'team.add_member',
+      { team: 'acme/ops' },
+      undefined,
+    ],
+  ] as const)(
+    '%s that the broker gave is found by no rule that runs by default; given to another it is',
+    (_, told, place, action, says, by) => {
+      const on = allRules.filter(({ offByDefault }) => offByDefault === undefined);
+      const foundOf = (user: string, user_id: number) => {
+        const record = eventOf({
+          ...common,
+          ...place,
+          ...says,
+          action,
+          actor: 'people-app[bot]',
+          actor_id: 9,
+          user,
+          user_id,
+        });
+        const { findings } = playTimeline({
+          rules: on,
+          events: [told, record],
+          untilMs: common['@timestamp'] + 3_600_000,
+        });
+        return findings.map(({ rule }) => rule);
+      };
+      expect(foundOf('bob', 8)).toEqual([]);
+      if (by !== undefined) expect(foundOf('eve', 13)).toEqual([by]);
+    },
+  );
+
   test('rows keep nothing, and are found by the act’s name: hundreds cost an event that has none nothing', () => {
     expect(rules.length).toBeGreaterThan(150);
     for (const rule of rules) {

@@ -68,15 +68,12 @@ export async function noteTold(
   await pool.query('DELETE FROM standing_privileges WHERE organization = $1 AND id = ANY($2)', [organization, gone]);
 }
 
-/** Environments of other places of the workspace, as they were told last. */
-export async function readEnvironments(
-  { pool }: Db,
-  { workspace, butOf }: { workspace: string; butOf: string },
-): Promise<Standing[]> {
+/** Environments of all organisations of a workspace, as they were told last. */
+export async function readEnvironments({ pool }: Db, workspace: string): Promise<Standing[]> {
   const { rows } = await pool.query<{ row: Standing }>(
     `SELECT p.row FROM standing_privileges p JOIN standing_looks l ON l.organization = p.organization
-     WHERE p.kind = 'environment' AND l.workspace = $1 AND p.organization <> $2`,
-    [workspace, butOf],
+     WHERE p.kind = 'environment' AND l.workspace = $1`,
+    [workspace],
   );
   return rows.map(({ row }) => row);
 }
