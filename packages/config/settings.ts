@@ -144,7 +144,7 @@ const whole = z.strictObject({
     .max(3650)
     .default(90)
     .describe(
-      'How long the log keeps events, and Postgres what the broker gave, after its end; rules look back 3 days.',
+      'How long the log keeps events, and Postgres what the broker gave and what people asked for, after its end; rules look back 3 days.',
     ),
   internalKeys: z
     .array(secret)
