@@ -121,7 +121,7 @@ describe('what is told of a job that asks', () => {
     expect(away.asked).toEqual(['501']);
   });
 
-  test('is heard of as soon as the detector tells it, though a signal came while it was read', async () => {
+  test('is taken as soon as the detector tells it, though a signal came while it was read', async () => {
     const logger = createLogger({ service: 'broker', level: 'silent' });
     const news = openRunNews({ db, clock: systemClock, logger });
     const run = 'github:github.com:74#9';
