@@ -21,6 +21,7 @@ export async function checkMints({ pool }: Pick<Db, 'pool'>): Promise<Check[]> {
     name: `grants by ${policy}`,
     state: 'broken',
     detail: `no ${kind} credential could be made, ${times === 1 ? 'once' : `${times} times`} within the last hour: ${fault}`,
-    remedy: 'do as it says; the next job that asks shows whether it is mended, and an hour without one ends this',
+    remedy:
+      'do as it says; where its provider was away, there is nothing to do here (`minter` says whether it still is). The next job that asks shows whether it is mended, and an hour without one ends this',
   }));
 }

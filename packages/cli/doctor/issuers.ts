@@ -28,8 +28,8 @@ async function checkIssuer(issuer: TrustedIssuer, audience: string | undefined, 
   const aheadMs = clock.nowMs() - (read.issuerMs ?? clock.nowMs());
   if (Math.abs(aheadMs) > clockLimitMs) {
     const by = `${Math.round(Math.abs(aheadMs) / 1000)} s ${aheadMs > 0 ? 'ahead of' : 'behind'}`;
-    const detail = `this machine’s clock is ${by} the issuer’s: honest tokens are refused`;
-    return { name, state: 'broken', detail, remedy: 'have this machine’s clock set by NTP' };
+    const detail = `this machine’s clock is ${by} the issuer’s: where the database has the same, by which the broker goes, honest tokens are refused`;
+    return { name, state: 'broken', detail, remedy: 'have this machine’s clock, and the database’s, set by NTP' };
   }
   const count = read.thumbprints.length;
   const pinned = issuer.thumbprints === undefined ? '' : ', by thumbprint';
