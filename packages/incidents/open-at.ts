@@ -23,6 +23,45 @@ export const ofOurOwnDelay: readonly string[] = [
   'gate-unanswered',
 ];
 
+export type OpenIncident = { id: string; severity: Severity };
+
+export function openAtValues(
+  workspace: string,
+  things: readonly Entity[],
+  at?: Date,
+  { butFor = [] }: { butFor?: readonly string[] } = {},
+): unknown[] {
+  return [
+    ...[workspace, at ?? null, things.map(({ kind }) => kind), things.map(({ id }) => id)],
+    ...[things.map(({ key }) => key ?? null), byAnybody, severities, [...ofOurOwnDelay, ...butFor]],
+  ];
+}
+
+/** Rows `id`, `severity` of incidents; see {@link readOpenAt}, whose {@link openAtValues} it takes. */
+export const openAtText = `WITH things AS (SELECT * FROM unnest($3::text[], $4::text[], $5::text[]) AS t (kind, entity, key)),
+ open AS (
+   SELECT i.id, i.opened_at FROM incidents i
+   WHERE i.workspace = $1 AND ($2::timestamptz IS NULL OR i.opened_at <= $2)
+     AND (i.resolved_at IS NULL OR i.resolved_at > $2)
+     AND EXISTS (
+       SELECT FROM incident_entities e JOIN things t ON t.kind = e.kind
+       WHERE e.incident = i.id
+         AND CASE WHEN e.key IS NULL OR t.key IS NULL THEN e.entity = t.entity ELSE e.key = t.key END)
+ ),
+ standing AS (
+   SELECT o.id, o.opened_at, array_position($7::text[], f.severity) AS gravity, f.rule = ANY ($6::text[]) AS anybodys,
+     (SELECT coalesce(array_agg(DISTINCT t.kind), '{}') FROM jsonb_to_recordset(f.entities) AS e (kind text, id text, key text)
+      JOIN things t ON t.kind = e.kind
+        AND CASE WHEN e.key IS NULL OR t.key IS NULL THEN e.id = t.entity ELSE e.key = t.key END) AS names
+   FROM open o JOIN findings f ON f.incident = o.id AND (f.withdrawn_at IS NULL OR f.withdrawn_at > $2)
+     AND NOT f.rule = ANY ($8::text[])
+ ),
+ counted AS (
+   SELECT *, cardinality(names) > 0 AS matches FROM standing WHERE NOT anybodys OR 'run' = ANY (names)
+ )
+ SELECT id, ($7::text[])[max(gravity)] AS severity FROM counted
+ GROUP BY id, opened_at HAVING bool_or(matches) ORDER BY opened_at, id`;
+
 /**
  * Incidents of a workspace that are open, or were at a time, and name one of these things, by a finding that stood: by its key where both
  * have one, else by its name. A finding of `byAnybody` counts where it names the run, and nowhere else. `severity`: that of the
@@ -33,38 +72,13 @@ export async function readOpenAt(
   workspace: string,
   things: readonly Entity[],
   at?: Date,
-  { butFor = [] }: { butFor?: readonly string[] } = {},
-): Promise<{ id: string; severity: Severity }[]> {
-  const { rows } = await pool.query<{ id: string; severity: Severity }>({
+  options: { butFor?: readonly string[] } = {},
+): Promise<OpenIncident[]> {
+  const { rows } = await pool.query<OpenIncident>({
     // A job waits for it, and planning it takes ten times as long as doing it.
     name: 'incidents-open-at',
-    text: `WITH things AS (SELECT * FROM unnest($3::text[], $4::text[], $5::text[]) AS t (kind, entity, key)),
-     open AS (
-       SELECT i.id, i.opened_at FROM incidents i
-       WHERE i.workspace = $1 AND ($2::timestamptz IS NULL OR i.opened_at <= $2)
-         AND (i.resolved_at IS NULL OR i.resolved_at > $2)
-         AND EXISTS (
-           SELECT FROM incident_entities e JOIN things t ON t.kind = e.kind
-           WHERE e.incident = i.id
-             AND CASE WHEN e.key IS NULL OR t.key IS NULL THEN e.entity = t.entity ELSE e.key = t.key END)
-     ),
-     standing AS (
-       SELECT o.id, o.opened_at, array_position($7::text[], f.severity) AS gravity, f.rule = ANY ($6::text[]) AS anybodys,
-         (SELECT coalesce(array_agg(DISTINCT t.kind), '{}') FROM jsonb_to_recordset(f.entities) AS e (kind text, id text, key text)
-          JOIN things t ON t.kind = e.kind
-            AND CASE WHEN e.key IS NULL OR t.key IS NULL THEN e.id = t.entity ELSE e.key = t.key END) AS names
-       FROM open o JOIN findings f ON f.incident = o.id AND (f.withdrawn_at IS NULL OR f.withdrawn_at > $2)
-         AND NOT f.rule = ANY ($8::text[])
-     ),
-     counted AS (
-       SELECT *, cardinality(names) > 0 AS matches FROM standing WHERE NOT anybodys OR 'run' = ANY (names)
-     )
-     SELECT id, ($7::text[])[max(gravity)] AS severity FROM counted
-     GROUP BY id, opened_at HAVING bool_or(matches) ORDER BY opened_at, id`,
-    values: [
-      ...[workspace, at ?? null, things.map(({ kind }) => kind), things.map(({ id }) => id)],
-      ...[things.map(({ key }) => key ?? null), byAnybody, severities, [...ofOurOwnDelay, ...butFor]],
-    ],
+    text: openAtText,
+    values: openAtValues(workspace, things, at, options),
   });
   return rows;
 }

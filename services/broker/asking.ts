@@ -15,6 +15,7 @@ import type { CurrentPolicies, PoliciesInForce } from './local-policies.ts';
 import type { Measures } from './measures.ts';
 import type { Rooms } from './rooms.ts';
 import type { Seals } from './seal.ts';
+import type { ToldRun } from './store/known-runs.ts';
 
 /** A job of GitHub Actions, with the proof of who it is. */
 export type ProvedJob = Proof & GitHubJob;
@@ -22,11 +23,11 @@ export type ProvedJob = Proof & GitHubJob;
 /** One request: an id token, the policy that is asked for, by its name or as octo-sts's clients name it, and from where. */
 export type Asked = { token: string; policy: string | StsName; address: string };
 
-/** What the log and the API tell of a job; see gather.ts. */
+/** What the log and the API tell of a job; see gather.ts. `told`: what was told of its run just now. */
 export type Gather = (
   job: ProvedJob,
   policy: Policy,
-  asked: { workspace: string; address: string },
+  asked: { workspace: string; address: string; told?: ToldRun },
 ) => Promise<{ known: Known; things: readonly Entity[] }>;
 
 /** A request whose job is proved and whose policy there is. `id`: of the grant, if it becomes one. */
@@ -76,8 +77,6 @@ export type Giving = {
   seals: Pick<Seals, 'seal'>;
   /** Grants of one policy within an hour. */
   mostAnHour: number;
-  /** Whether people have stopped all that Tripline does by itself: asked before each mint. */
-  isStopped: () => Promise<boolean>;
 };
 
 /** Where somebody stands for a run; `number` is to be typed there. `waits`: nobody can be asked yet, and why. */

@@ -4,7 +4,6 @@ import type { TriplineEvent } from '@tripline/contracts/event';
 import type { Db } from '@tripline/db/database';
 import { trustedIssuers } from '@tripline/identity/registry';
 import { createVerifier } from '@tripline/identity/verify';
-import { isRemediationStopped } from '@tripline/incidents/kill-switch';
 import { type Minters, openMinters } from '@tripline/integrations/minters';
 import { createOutbound } from '@tripline/integrations/outbound';
 import type { Clock } from '@tripline/runtime/clock';
@@ -152,7 +151,7 @@ async function openGiving(
   parts: BrokerParts,
   seams: BrokerSeams,
 ): Promise<Giving & { seals: Seals; close: () => Promise<void> }> {
-  const { config, db } = parts;
+  const { config } = parts;
   const { minters, close } =
     seams.minters === undefined ? await startMinters(parts) : { minters: seams.minters, close: async () => {} };
   return {
@@ -160,7 +159,6 @@ async function openGiving(
     close,
     seals: createSeals(config.broker.sealingKeys!),
     mostAnHour: config.broker.grantsPerHour,
-    isStopped: () => isRemediationStopped(db),
   };
 }
 

@@ -3,9 +3,7 @@ import type { Known } from '@tripline/access/known';
 import type { Policy, PolicyFile } from '@tripline/access/policy';
 import { failed, type Reason } from '@tripline/access/reason';
 import { describeSts, policyOfSts } from '@tripline/access/sts';
-import type { Entity } from '@tripline/contracts/finding';
 import { instanceOfIssuer } from '@tripline/identity/github/instance';
-import { readOpenAt } from '@tripline/incidents/open-at';
 import { type Answer, jobAsksTooOften, jobEnded, refuse, tokenSpent, tooManyInHand } from './answer.ts';
 import { appendEvents } from './append-events.ts';
 import type { Asked, Asking, ExchangeParts, StepUpLink } from './asking.ts';
@@ -14,6 +12,7 @@ import { give } from './give.ts';
 import { keysOfJob } from './keys.ts';
 import { proveJob } from './prove-job.ts';
 import { jobKeyOf } from './store/ends.ts';
+import type { ToldRun } from './store/known-runs.ts';
 import { spend } from './store/spent.ts';
 
 /**
@@ -31,25 +30,25 @@ export async function exchange(parts: ExchangeParts, asked: Asked): Promise<Answ
   const keys = keysOfJob(job, { workspace, instance: instanceOfIssuer(job.issuer) });
   const allowed = parts.jobLimit.take(jobKeyOf(keys));
   if (!allowed.ok) return jobAsksTooOften(allowed.retryAfterS);
-  const { isFirst, hasEnded } = await spend(parts.db, job, keys);
+  const { isFirst, hasEnded, told } = await spend(parts.db, job, { keys, workspace });
   if (!isFirst) return tokenSpent;
   if (hasEnded) return jobEnded;
   const place = parts.rooms.enter(keys.job, `${workspace}/${job.issuer}/${job.repository.id}`);
   if (place === undefined) return tooManyInHand;
   try {
-    return await answerJob(parts, asked, { job, workspace, keys, askedMs });
+    return await answerJob(parts, asked, { job, workspace, keys, askedMs, told });
   } finally {
     place.leave();
   }
 }
 
-type ProvedAsk = Pick<Asking, 'job' | 'workspace' | 'keys' | 'askedMs'>;
+type ProvedAsk = Pick<Asking, 'job' | 'workspace' | 'keys' | 'askedMs'> & { told: ToldRun };
 
 /** The same once it is known who asks, and their token is spent. */
 async function answerJob(
   parts: ExchangeParts,
   asked: Asked,
-  { job, workspace, keys, askedMs }: ProvedAsk,
+  { job, workspace, keys, askedMs, told }: ProvedAsk,
 ): Promise<Answer> {
   const policies = parts.policies();
   if ('fault' in policies) return policiesMissing(parts, policies.fault);
@@ -58,7 +57,7 @@ async function answerJob(
   if (named === undefined) return denyUnknownPolicy(parts, about, asked.policy);
   const asking: Asking = { ...about, ...named };
   const { policy } = asking;
-  const { known: gathered, things } = await parts.gather(job, policy, { workspace, address: asked.address });
+  const { known: gathered, things } = await parts.gather(job, policy, { workspace, address: asked.address, told });
   const known = await withApproval(parts, asking, gathered);
   const decision = decideOn(asking, known);
   parts.measures.decided(asking.policyName, decision);
@@ -66,7 +65,7 @@ async function answerJob(
   if (giving !== undefined && decision.decision === 'granted')
     return give({ ...parts, giving }, asking, {
       ...{ things, decision },
-      decideAgain: async () => decideOn(asking, await knownNow(parts, asking, { known, things })),
+      decideAgain: (incidents) => decideOn(asking, { ...known, incidents }),
     });
   await tell(parts, asking, decision);
   const link = decision.decision === 'pending' ? await parts.openStepUp?.(asking) : undefined;
@@ -120,16 +119,6 @@ const linkBody = (link: StepUpLink) =>
 async function withApproval({ approvalFor }: ExchangeParts, asking: Asking, known: Known): Promise<Known> {
   if (approvalFor === undefined || asking.policy.needs.mfa === undefined) return known;
   return { ...known, approval: await approvalFor(asking) };
-}
-
-/** What is known, with the incidents that are open by now. Those of a policy that minds none are not read. */
-async function knownNow(
-  { db }: ExchangeParts,
-  { workspace, policy }: Asking,
-  { known, things }: { known: Known; things: readonly Entity[] },
-): Promise<Known> {
-  if (policy.needs.noIncident === undefined) return known;
-  return { ...known, incidents: await readOpenAt(db, workspace, things) };
 }
 
 function policiesMissing({ logger }: ExchangeParts, fault: string): Answer {

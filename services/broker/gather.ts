@@ -15,7 +15,7 @@ import type { Logger } from '@tripline/runtime/logger';
 import type { Gather, ProvedJob } from './asking.ts';
 import { disagreementsOf, isOf } from './compare-with-log.ts';
 import type { RunNews } from './run-news.ts';
-import { readKnownRun } from './store/known-runs.ts';
+import { readKnownRun, type ToldRun } from './store/known-runs.ts';
 
 /** How long what the log has yet to tell is waited for, ms. */
 const usualWaitMs = 8000;
@@ -57,8 +57,16 @@ export function createGather(parts: GatherParts): Gather {
   const { config, db, clock, logger, waitMs = usualWaitMs } = parts;
   const askJob = parts.askJob ?? ((job) => askGitHub({ config, clock, logger }, job));
 
-  async function waitFor(job: ProvedJob, policy: Policy, workspace: string, run: string): Promise<ToldJobs> {
+  async function waitFor(
+    job: ProvedJob,
+    policy: Policy,
+    { workspace, run, first }: { workspace: string; run: string; first: ToldRun | undefined },
+  ): Promise<ToldJobs> {
     const untilMs = clock.nowMs() + waitMs;
+    if (first !== undefined) {
+      const told = toldOf(job, first);
+      if (isAllTold(told, job, policy, clock.nowMs())) return told;
+    }
     for (;;) {
       // Before it is read: what is told from then on wakes it.
       const news = parts.news?.of(workspace, run);
@@ -74,10 +82,10 @@ export function createGather(parts: GatherParts): Gather {
     }
   }
 
-  return async (job, policy, { workspace, address }) => {
+  return async (job, policy, { workspace, address, told: first }) => {
     const repositoryKey = thingKey('github', instanceOfIssuer(job.issuer), job.repository.id);
     const run = runKeyIn(repositoryKey, job.run.id);
-    const told = await waitFor(job, policy, workspace, run);
+    const told = await waitFor(job, policy, { workspace, run, first });
     const { own, ofAttempt, behindMs } = told;
     const lacksRunner = needsRunner(policy, job) && own?.known.runner === undefined;
     const isUnknown = own === undefined || own.known.job === 'unknown' || (own.known.job === 'running' && lacksRunner);
@@ -97,7 +105,7 @@ export function createGather(parts: GatherParts): Gather {
 }
 
 /** Of several jobs that a token without a job may be of, none is the one. */
-function toldOf(job: ProvedJob, { jobs, behindMs }: { jobs: readonly LoggedJob[]; behindMs: number }): ToldJobs {
+function toldOf(job: ProvedJob, { jobs, behindMs }: ToldRun): ToldJobs {
   const ofAttempt = jobs.filter((one) => one.job.run.attempt === job.run.attempt);
   const own =
     job.checkRunId === null ? ofAttempt.filter((one) => mayBe(job, one)) : ofAttempt.filter((one) => isOf(job, one));

@@ -21,7 +21,7 @@ export async function returnGrant(
   const keys = keysOfJob(job, { workspace, instance: instanceOfIssuer(job.issuer) });
   const allowed = parts.jobLimit.take(jobKeyOf(keys));
   if (!allowed.ok) return jobAsksTooOften(allowed.retryAfterS);
-  const { isFirst } = await spend(parts.db, job, keys);
+  const { isFirst } = await spend(parts.db, job, { keys, workspace });
   if (!isFirst) return tokenSpent;
   // What Postgres cannot hold names no grant.
   const state = grant.includes('\0')

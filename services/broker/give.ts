@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Decision } from '@tripline/access/decide';
+import type { Known } from '@tripline/access/known';
 import type { Give } from '@tripline/access/policy';
 import { failed } from '@tripline/access/reason';
 import type { TriplineEvent } from '@tripline/contracts/event';
@@ -15,6 +16,7 @@ import type { Asking, ExchangeParts, Giving } from './asking.ts';
 import { decidedEvent, grantAttributes } from './decided.ts';
 import { noteNotMinted, recordMinted } from './store/credentials.ts';
 import { type Intended, type IntendedGrant, intend, mostOfJob, undo } from './store/grants.ts';
+import { readMeanwhile } from './store/meanwhile.ts';
 
 type GiveParts = ExchangeParts & { giving: Giving };
 
@@ -22,8 +24,12 @@ type GiveParts = ExchangeParts & { giving: Giving };
 type Part = { nth: number; kind: GiveKind; give: Give; minter: Minter };
 type MintedPart = Part & { minted: Minted };
 
-/** `things`: that an incident may name of the job. `decideAgain`: by the incidents that are open when it is asked. */
-type Granted = { things: readonly Entity[]; decision: Decision; decideAgain: () => Promise<Decision> };
+/** `things`: that an incident may name of the job. `decideAgain`: by the incidents that are open by then. */
+type Granted = {
+  things: readonly Entity[];
+  decision: Decision;
+  decideAgain: (incidents: Known['incidents']) => Decision;
+};
 
 /**
  * Gives what a policy says to a job that was granted it: writes down what is to be minted, mints each part, records it under the
@@ -43,18 +49,14 @@ export async function give(
   if (intended.result === 'ended') return jobEnded;
   if (intended.result === 'capped') return capReached(parts, asking, intended);
   if (intended.isFirst) logger.warn({ policy: policyName, grant: id }, 'the first grant of this policy');
-  const refusal = await refusalMeanwhile(parts, asking, decideAgain).catch((error: Error) => error);
-  if (refusal !== undefined) {
-    const all = planned.parts.map(({ nth }) => nth);
-    await takeBack(parts, asking, [], all);
-    if (refusal instanceof Error) throw refusal;
-    return refusal;
-  }
   const minted: MintedPart[] = [];
   let fault: Fault | undefined;
   try {
     const mintMs = clock.nowMs();
-    fault = await mintAll(parts, asking, planned.parts, { minted, untilMs: longestUntilMs });
+    fault = await mintAll(parts, asking, planned.parts, {
+      ...{ minted, untilMs: longestUntilMs },
+      refusalNow: () => refusalNow(parts, asking, { things, decideAgain }),
+    });
     if (fault === undefined) {
       const mintedMs = clock.nowMs();
       await appendEvents(parts, eventsOf(parts, asking, minted, decision));
@@ -76,18 +78,31 @@ export async function give(
 }
 
 /**
- * Why nothing is given after all. To be asked once the grant is written down: an incident that opens from then on ends it, and one that
- * opened before, after what is open was read, saw no grant that it could end.
+ * Why nothing is given after all, as it is right before a mint. To be asked once the grant is written down: an incident that opens from
+ * then on ends it, and one that opened before, after what is open was read, saw no grant that it could end.
  */
-async function refusalMeanwhile(
+async function refusalNow(
   parts: GiveParts,
   asking: Asking,
-  decideAgain: Granted['decideAgain'],
+  { things, decideAgain }: Pick<Granted, 'things' | 'decideAgain'>,
 ): Promise<Answer | undefined> {
   const inForce = parts.policies();
   if (!('sha256' in inForce) || inForce.sha256 !== asking.policies.sha256)
     return refuse('ended-meanwhile', 'The policies changed while it was decided: ask again');
-  const decision = await decideAgain();
+  const { workspace, policy } = asking;
+  const of = { workspace, things: policy.needs.noIncident === undefined ? undefined : things };
+  const read = await readMeanwhile(parts.db, of).catch((error: NodeJS.ErrnoException) => {
+    const fault = describeDatabaseFault(error);
+    parts.logger.error(
+      { fault, code: error.code },
+      'the kill switch and open incidents could not be read; nothing is given',
+    );
+    return undefined;
+  });
+  // Whoever cannot say whether it is stopped gives nothing, and does not say that somebody stopped it.
+  if (read === undefined) return meanwhileUnread;
+  if (read.isStopped) return stopped;
+  const decision = decideAgain(read.incidents);
   if (decision.decision === 'granted') return undefined;
   const event = decidedEvent(asking, decision, { atMs: parts.clock.nowMs(), isDryRun: false });
   await appendEvents(parts, [event]);
@@ -135,10 +150,11 @@ async function mintAll(
   parts: GiveParts,
   asking: Asking,
   planned: readonly Part[],
-  { minted, untilMs }: { minted: MintedPart[]; untilMs: number },
+  options: { minted: MintedPart[]; untilMs: number; refusalNow: () => Promise<Answer | undefined> },
 ): Promise<Fault | undefined> {
+  const { minted, untilMs, refusalNow } = options;
   for (const part of planned) {
-    const refusal = await refusalOfSwitch(parts);
+    const refusal = await refusalNow();
     if (refusal !== undefined) return { answer: refusal, mayBeAlive: false };
     const answer = await part.minter.mint(orderOf(asking, part, untilMs));
     if (answer.result !== 'minted') {
@@ -169,20 +185,6 @@ async function noteMintFault(
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     logger.warn({ grant: id, code }, 'noting why a credential was not minted failed; the log alone says so');
-  }
-}
-
-/** Whoever cannot say whether it is stopped gives nothing, and does not say that somebody stopped it. */
-async function refusalOfSwitch({ giving, logger }: GiveParts): Promise<Answer | undefined> {
-  try {
-    return (await giving.isStopped()) ? stopped : undefined;
-  } catch (error) {
-    const fault = describeDatabaseFault(error);
-    logger.error(
-      { fault, code: (error as NodeJS.ErrnoException).code },
-      'the kill switch could not be read; nothing is given',
-    );
-    return switchUnread;
   }
 }
 
@@ -288,9 +290,13 @@ const stopped = refuse('kill-switch', 'Tripline’s kill switch is on: nothing i
   retryAfterS: 30,
 });
 
-const switchUnread = refuse('unavailable', 'Whether the kill switch is on cannot be read now: ask again', {
-  retryAfterS: 2,
-});
+const meanwhileUnread = refuse(
+  'unavailable',
+  'Whether the kill switch is on or an incident is open cannot be read now: ask again',
+  {
+    retryAfterS: 2,
+  },
+);
 
 function endedMeanwhile(why: AccessEnd): Answer {
   if (why === 'job-ended' || why === 'run-ended') return jobEnded;

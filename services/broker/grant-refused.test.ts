@@ -109,7 +109,7 @@ describe('nothing is handed out', () => {
     expect(answer.headers.get('retry-after')).toBe('2');
     expect(s.vault.orders).toEqual([]);
     expect((await s.grants()).map(({ state }) => state)).toEqual(['ending', 'dead']);
-    expect(broker.logged()).toContain('the kill switch could not be read; nothing is given');
+    expect(broker.logged()).toContain('the kill switch and open incidents could not be read; nothing is given');
   });
 
   test('where it cannot be recorded: it is revoked at once, by what is held in memory', async () => {

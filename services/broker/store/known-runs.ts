@@ -12,18 +12,23 @@ const behindByPartition = `SELECT coalesce(json_object_agg(b.partition, CASE WHE
 type BehindByPartition = Readonly<Record<string, number>>;
 
 /** What the detector told last of the jobs of a run, all attempts, none where it told of no such run; and how far behind it was then. */
-export async function readKnownRun(
-  { pool }: Db,
-  workspace: string,
-  run: string,
-): Promise<{ jobs: readonly LoggedJob[]; behindMs: number }> {
-  const { rows } = await pool.query<{ jobs: LoggedJob[] | null; behind: BehindByPartition }>({
+export type ToldRun = { jobs: readonly LoggedJob[]; behindMs: number };
+
+/** Columns of {@link toToldRun}; takes the topic, workspace and run as $1, $2, $3. */
+export const toldColumns = `(SELECT jobs FROM known_runs WHERE workspace = $2 AND run = $3) AS jobs, (${behindByPartition}) AS behind`;
+export type ToldRow = { jobs: LoggedJob[] | null; behind: BehindByPartition };
+export const toToldRun = ({ jobs, behind }: ToldRow, workspace: string): ToldRun => ({
+  jobs: jobs ?? [],
+  behindMs: behindOf(workspace, behind),
+});
+
+export async function readKnownRun({ pool }: Db, workspace: string, run: string): Promise<ToldRun> {
+  const { rows } = await pool.query<ToldRow>({
     name: 'known-run',
-    text: `SELECT (SELECT jobs FROM known_runs WHERE workspace = $2 AND run = $3) AS jobs, (${behindByPartition}) AS behind`,
+    text: `SELECT ${toldColumns}`,
     values: [topics.events, workspace, run],
   });
-  const { jobs, behind } = rows[0]!;
-  return { jobs: jobs ?? [], behindMs: behindOf(workspace, behind) };
+  return toToldRun(rows[0]!, workspace);
 }
 
 /**

@@ -1,26 +1,37 @@
+import { thingKey } from '@tripline/contracts/fact';
 import type { Db } from '@tripline/db/database';
-import type { Workload } from '@tripline/identity/workload';
+import { runKeyIn } from '@tripline/facts/things';
+import { instanceOfIssuer } from '@tripline/identity/github/instance';
+import { topics } from '@tripline/stream/stream';
+import type { ProvedJob } from '../asking.ts';
 import type { JobKeys } from '../keys.ts';
+import { type ToldRow, type ToldRun, toldColumns, toToldRun } from './known-runs.ts';
 
 /** So long after its expiry a token is remembered: it is refused for five seconds less. */
 const marginMs = 60_000;
 
 /**
- * Spends a token, and says whether it was spent before and whether its job or run is known to have ended. One statement: of any
- * number of requests with one token, at whatever replica, one finds it unspent.
+ * Spends a token, and says whether it was spent before, whether its job or run is known to have ended, and what was told of the run. One
+ * statement: of any number of requests with one token, at whatever replica, one finds it unspent.
  */
 export async function spend(
   { pool }: Pick<Db, 'pool'>,
-  { issuer, tokenId, expiresAtMs }: Workload,
-  { job, run }: JobKeys,
-): Promise<{ isFirst: boolean; hasEnded: boolean }> {
-  const { rows } = await pool.query<{ first: boolean; ended: boolean }>({
+  job: ProvedJob,
+  { keys, workspace }: { keys: JobKeys; workspace: string },
+): Promise<{ isFirst: boolean; hasEnded: boolean; told: ToldRun }> {
+  const { issuer, tokenId, expiresAtMs, repository, run } = job;
+  const runKey = runKeyIn(thingKey('github', instanceOfIssuer(issuer), repository.id), run.id);
+  const { rows } = await pool.query<ToldRow & { first: boolean; ended: boolean }>({
     name: 'access-spend',
     text: `WITH spent AS (
-       INSERT INTO access_spent (issuer, token_sha256, expires_at) VALUES ($1, $2, $3)
+       INSERT INTO access_spent (issuer, token_sha256, expires_at) VALUES ($4, $5, $6)
        ON CONFLICT DO NOTHING RETURNING 1)
-     SELECT EXISTS (SELECT FROM spent) AS first, EXISTS (SELECT FROM access_ends WHERE key = ANY ($4)) AS ended`,
-    values: [issuer, tokenId.sha256, new Date(expiresAtMs + marginMs), job === null ? [run] : [job, run]],
+     SELECT EXISTS (SELECT FROM spent) AS first, EXISTS (SELECT FROM access_ends WHERE key = ANY ($7)) AS ended, ${toldColumns}`,
+    values: [
+      ...[topics.events, workspace, runKey, issuer, tokenId.sha256, new Date(expiresAtMs + marginMs)],
+      keys.job === null ? [keys.run] : [keys.job, keys.run],
+    ],
   });
-  return { isFirst: rows[0]!.first, hasEnded: rows[0]!.ended };
+  const { first, ended, ...told } = rows[0]!;
+  return { isFirst: first, hasEnded: ended, told: toToldRun(told, workspace) };
 }

@@ -15,7 +15,6 @@ import { createSeals } from '@tripline/broker/seal';
 import type { SweepParts } from '@tripline/broker/sweep';
 import type { Db } from '@tripline/db/database';
 import type { Workload } from '@tripline/identity/workload';
-import { isRemediationStopped } from '@tripline/incidents/kill-switch';
 import { createGitHubMinter } from '@tripline/integrations/github/mint';
 import type { Minters } from '@tripline/integrations/minters';
 import type { Logger } from '@tripline/runtime/logger';
@@ -108,7 +107,7 @@ export async function startBroker(
       return id;
     },
     isCaughtUp: ending.caughtUp,
-    giving: { minters, seals, mostAnHour: 10_000, isStopped: () => isRemediationStopped(db) },
+    giving: { minters, seals, mostAnHour: 10_000 },
   };
   return {
     ask: (workload, policy) => exchange(parts, { token: JSON.stringify(workload), policy, address: '192.0.2.1' }),
