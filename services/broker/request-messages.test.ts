@@ -85,6 +85,31 @@ test('asked, approved on the page that the message names, given and ended, in on
   expect(sent()).toHaveLength(3);
 });
 
+test('denied: by whom and when; and where nobody answers it says so: neither with a button or a link', async () => {
+  const at = (ms: number) => new Date(ms).toISOString().slice(11, 16);
+  const isPlain = () => expect(sent().at(-1)!.blocks).not.toMatch(/"button"|\/step-up\//);
+  const id = await s.ask();
+  await s.work();
+  await say();
+  await s.answer(id, 'refused');
+  const answeredMs = s.nowMs;
+  s.nowMs += 3 * minute;
+  await s.work();
+  await say();
+  expect(sent().at(-1)).toMatchObject({ method: 'chat.update', ts: '1.1' });
+  expect(sent().at(-1)!.blocks).toContain(`Denied by \`mallory\` at ${at(answeredMs)} UTC`);
+  isPlain();
+  await s.ask({ permission: 'write' });
+  await s.work();
+  await say();
+  s.nowMs += 61 * minute;
+  await s.work();
+  await say();
+  expect(sent().at(-1)).toMatchObject({ method: 'chat.update', ts: '1.3' });
+  expect(sent().at(-1)!.blocks).toContain('Nobody approved it within an hour');
+  isPlain();
+});
+
 test('who asked in Slack is sent the number, and nobody else; a new prompt changes the message', async () => {
   const id = await s.ask();
   await s.owner.pool.query(`UPDATE access_requests SET asked_by = '{"via":"slack","id":"U7","name":"ada"}'`);
