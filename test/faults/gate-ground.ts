@@ -7,12 +7,12 @@ import type { GateVerdict } from './gated-runs.ts';
 import { until } from './service-process.ts';
 
 /** What befalls a deployment that waits for the gate, in turn. */
-const kinds = ['reviewed', 'twice', 'unreviewed', 'late', 'again', 'untold', 'beside', 'reviewed'] as const;
+const kinds = ['reviewed', 'twice', 'unreviewed', 'late', 'again', 'unknown', 'beside', 'reviewed'] as const;
 type Kind = (typeof kinds)[number];
 /** No tier has it, so no policy lets anything into it. */
 const strange = 'sandbox';
 /** From then on what nobody told is a no. */
-const untoldMs = 10 * 60_000;
+const unknownMs = 10 * 60_000;
 
 type Expected = Pick<GateVerdict, 'attempt' | 'environment' | 'state'>;
 const production = { environment: 'production', attempt: 1, state: 'approved' } as const;
@@ -21,7 +21,7 @@ const expected: Readonly<Record<Kind, readonly Expected[]>> = {
   unreviewed: [{ ...production, state: 'rejected' }],
   // The first attempt was told nothing of, and was over before anybody had to know.
   again: [{ ...production, attempt: 2 }],
-  untold: [{ ...production, state: 'rejected' }],
+  unknown: [{ ...production, state: 'rejected' }],
   beside: [production, { ...production, environment: strange, state: 'rejected' }],
 };
 const kindOf = (job: number): Kind => kinds[job % kinds.length]!;
@@ -32,7 +32,7 @@ export const kindsOfDeployments = kinds.length;
 export function openGate(ground: AccessGround) {
   const { gated } = ground.github;
   const played: number[] = [];
-  const isUntold = (job: number) => kindOf(job) === 'untold';
+  const isUnknown = (job: number) => kindOf(job) === 'unknown';
   const tell = (...of: Parameters<AccessGround['tellOf']>) => persistently(() => ground.tellOf(...of));
   const askGate = (...of: Parameters<AccessGround['askGate']>) => persistently(() => ground.askGate(...of));
   const saidOf = (job: number) => gated.verdicts.filter(({ run }) => run === ground.runOf(job));
@@ -75,7 +75,7 @@ export function openGate(ground: AccessGround) {
     /** Waits until all that could be answered is. @returns for how long, ms. */
     async answered(patienceMs: number): Promise<number> {
       const fromMs = performance.now();
-      const isOpen = () => played.some((job) => !isUntold(job) && lacking(job).length > 0);
+      const isOpen = () => played.some((job) => !isUnknown(job) && lacking(job).length > 0);
       await until(() => !isOpen(), { patienceMs }).catch(() => {});
       return performance.now() - fromMs;
     },
@@ -101,12 +101,12 @@ export function openGate(ground: AccessGround) {
      * not stand as it must. `mayRepeat`: whoever was frozen may say its word when GitHub has one already, which does not take it.
      */
     async differences({ mayRepeat = false } = {}): Promise<string[]> {
-      const early = played.filter(isUntold).filter((job) => saidOf(job).length > 0);
-      const untold = played.filter(isUntold).map(ground.runOf);
+      const early = played.filter(isUnknown).filter((job) => saidOf(job).length > 0);
+      const unknown = played.filter(isUnknown).map(ground.runOf);
       await this.claimsExpire();
       await ground.db.pool.query(
         `UPDATE access_gates SET heard_at = heard_at - $2 * interval '1 ms', due_at = clock_timestamp() WHERE run_id = ANY ($1)`,
-        [untold, untoldMs],
+        [unknown, unknownMs],
       );
       let open: { run_id: string; last_fault: string | null }[] = [];
       const isSettled = async () => {
