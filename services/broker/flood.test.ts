@@ -1,9 +1,10 @@
 import type { Db } from '@tripline/db/database';
 import { fakeStream } from '@tripline/testing/fakes/stream';
 import { freshDatabase } from '@tripline/testing/postgres/postgres';
-import { type Issuer, startBroker, startIssuer } from '@tripline/testing/services/broker';
+import { fakeMinter, type Issuer, startBroker, startIssuer } from '@tripline/testing/services/broker';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { Gather } from './asking.ts';
+import { endAll } from './store/ends.ts';
 
 /** What somebody who may run code in one repository can take from the jobs of others by asking. */
 let issuer: Issuer;
@@ -72,6 +73,45 @@ test('jobs of one repository whose facts never come wait in its own room, and th
   // There is room again, and nothing was given to anybody for asking often.
   expect((await broker.ask(await ofRepository('74'))).status).toBe(200);
 });
+
+test('while thousands of ends of one repository are noted, jobs of others are given what they ask for', async () => {
+  const minter = fakeMinter('github');
+  const granted: Gather = async () => ({
+    known: { ...nothing.known, job: 'running', fork: false, reviewed: { is: 'reviewed', why: 'approved by bea' } },
+    things: [],
+  });
+  broker = await startBroker(
+    { db, stream, issuer },
+    { gives: true, policies: givingPolicies, seams: { gather: granted, minters: { of: () => minter as never } } },
+  );
+  const noting = await db.pool.connect();
+  try {
+    await noting.query('BEGIN');
+    for (let batch = 0; batch < 8; batch += 1) {
+      const ends = Array.from({ length: 500 }, (_, nth) => ({
+        of: 'job' as const,
+        key: `acme/github/github.com/75/${batch}/1/${nth}`,
+        endedAtMs: Date.now(),
+      }));
+      await endAll(noting, ends, Date.now());
+    }
+    // None of it is committed: whoever had to wait for it would wait for ever.
+    expect((await broker.ask(await issuer.token({ check_run_id: '900004' }))).status).toBe(201);
+  } finally {
+    await noting.query('ROLLBACK');
+    noting.release();
+  }
+});
+const givingPolicies = `
+audience: https://access.acme.example
+tiers: { production: [production] }
+policies:
+  deploy-api:
+    tier: production
+    who: { github: { repository: acme/api, caller: .github/workflows/release.yml@refs/heads/main, workflow: acme/deploy/.github/workflows/deploy.yml@refs/heads/main, events: [push], ref: refs/heads/main } }
+    needs: { reviewed: true }
+    give: [{ github: { repositories: [acme/api], permissions: { contents: read } } }]
+`;
 
 test.each([
   ['of a megabyte', JSON.stringify({ policy: 'a'.repeat(1024 * 1024) }), 413],
