@@ -155,6 +155,7 @@ beforeAll(async () => {
         github: { clientId: 'Iv1.canary', url: `${sinkUrl}/web` },
         people: [{ account: '11', name: 'ada', subject: 'ada-sub' }],
       },
+      duty: { apiUrl: `${sinkUrl}/nobody`, people: [{ account: '11', name: 'ada', user: 'PADA11' }] },
     },
     github: { hooks: [{ organization: 'canary-org', id: 42 }] },
     slack: { people: { U7: 'grace' } },
