@@ -84,13 +84,22 @@ function ofReview({ reviewed: { is, why } }: Known): Reason[] {
   return [failed('reviewed', wanted, `one that is not: ${why}`, 'Have the commit reviewed, and merge it.')];
 }
 
-function ofPromotion(from: string, tiers: PolicyFile['tiers'], { deployedTo }: Known): Reason[] {
-  if (deployedTo.some((environment) => tierOf(environment, tiers) === from)) return [];
+/** Whether a commit was deployed to an environment of the tier, as far as was told. */
+export const isPromoted = (
+  from: string,
+  tiers: PolicyFile['tiers'],
+  { deployedTo }: Pick<Known, 'deployedTo'>,
+): boolean => deployedTo.some((environment) => tierOf(environment, tiers) === from);
+
+function ofPromotion(from: string, tiers: PolicyFile['tiers'], known: Known): Reason[] {
+  if (isPromoted(from, tiers, known)) return [];
+  const { deployedTo, mayBePromoted } = known;
   const found =
     deployedTo.length === 0
       ? 'one that was deployed nowhere'
       : `one that was deployed to ${deployedTo.join(', ')} alone`;
   const wanted = `a commit whose deployment to ${from} succeeded`;
+  if (mayBePromoted) return [unknown('promoted', wanted, 'no such deployment was told of yet')];
   return [failed('promoted', wanted, found, `Deploy this commit to ${from} first.`)];
 }
 

@@ -5,7 +5,7 @@ import type { LockFile } from './lock.ts';
 import { breakGlassOf, nameRight, permissionsOf, pinOf, reachOf, schedulesOf } from './people-rights.ts';
 import type { GithubWho, Give, PeoplePolicy, Policy, PolicyFile } from './policy.ts';
 import { describeSts } from './sts.ts';
-import { contains, describeSet, isIn, type TextSet } from './text-set.ts';
+import { contains, describeSet, isInAnyCase, type TextSet } from './text-set.ts';
 
 /**
  * What a new version of the policies changes. `wider`: somebody gets something that nobody got before, or keeps it longer.
@@ -126,10 +126,7 @@ function environmentsOf({ tier, who }: Policy, { file: { tiers } }: Version): Te
   const own = (tiers[tier] ?? []).map((name) => name.toLowerCase());
   const listed = 'github' in who ? who.github.environment : 'gitlab' in who ? who.gitlab.environment : undefined;
   if (listed === undefined) return own;
-  const lower = listed.map((one) =>
-    typeof one === 'string' ? one.toLowerCase() : { prefix: one.prefix.toLowerCase() },
-  );
-  return own.filter((name) => isIn(lower, name));
+  return own.filter((name) => isInAnyCase(listed, name));
 }
 
 function whoDiffers(before: Policy['who'], after: Policy['who'], from: LockFile, to: LockFile): Found[] {

@@ -1,6 +1,6 @@
 import { policiesAtGate, type WaitingJob } from './decide-gate.ts';
 import type { Version } from './diff.ts';
-import { isIn } from './text-set.ts';
+import { isInAnyCase } from './text-set.ts';
 
 /**
  * Environments in one of which a commit must have been deployed with success before it may come to the environment of a repository: those
@@ -12,7 +12,7 @@ export function promotedFrom(
 ): string[] | undefined {
   const policies = policiesAtGate(place, version).policies.filter(({ policy: { who } }) => {
     const named = 'github' in who ? who.github.environment : undefined;
-    return named === undefined || isIn(named, place.environment);
+    return named === undefined || isInAnyCase(named, place.environment);
   });
   if (policies.length === 0) return undefined;
   const from = policies.map(({ policy }) => policy.needs.promotedFrom);

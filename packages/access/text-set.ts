@@ -23,6 +23,11 @@ export const textSet: z.ZodType<TextSet> = z
 export const isIn = (set: TextSet, value: string): boolean =>
   set.some((one) => (typeof one === 'string' ? one === value : value.startsWith(one.prefix)));
 
+/** The same in whatever capitals: GitHub's names of environments are one name in all of them. */
+export const isInAnyCase = (set: TextSet, value: string): boolean => isIn(lowered(set), value.toLowerCase());
+export const lowered = (set: TextSet): TextSet =>
+  set.map((one) => (typeof one === 'string' ? one.toLowerCase() : { prefix: one.prefix.toLowerCase() }));
+
 /** Whether every text of `inner` is in `outer` too. */
 export const contains = (outer: TextSet, inner: TextSet): boolean =>
   inner.every((one) =>

@@ -6,7 +6,7 @@ import type { Known } from './known.ts';
 import type { LockFile } from './lock.ts';
 import type { BuildkiteWho, CircleciWho, GithubWho, GitlabWho, Policy } from './policy.ts';
 import { type Condition, failed, type Reason, unknown } from './reason.ts';
-import { describeSet, isIn, type TextSet } from './text-set.ts';
+import { describeSet, isIn, isInAnyCase, type TextSet } from './text-set.ts';
 
 /** A job as its token proves it, without what the token says of itself alone. */
 export type AskingJob = Pick<Proof, 'cautions'> & (GitHubJob | GitLabJob | BuildkiteJob | CircleCiJob);
@@ -62,7 +62,9 @@ function faultsOfGithub(who: GithubWho, job: GitHubJob, known: Known, lock: Lock
     ...among('workflow', who.workflow ?? [job.caller.ref], job.workflow.ref),
     ...among('event', who.events.map(String), job.event),
     ...among('ref', who.ref, job.ref),
-    ...amongEnvironments(who.environment, job.environment),
+    ...(job.environment !== null && who.environment !== undefined && isInAnyCase(who.environment, job.environment)
+      ? []
+      : amongEnvironments(who.environment, job.environment)),
     ...faultsOfFork(who, known),
     ...faultsOfRunner(who.runner, job, known),
   ];

@@ -1,5 +1,5 @@
 import type { Known } from '@tripline/access/known';
-import type { Policy, StsName } from '@tripline/access/policy';
+import type { Policy, PolicyFile, StsName } from '@tripline/access/policy';
 import type { Entity } from '@tripline/contracts/finding';
 import type { Db } from '@tripline/db/database';
 import type { Verifier } from '@tripline/identity/verify';
@@ -27,7 +27,7 @@ export type Asked = { token: string; policy: string | StsName; address: string }
 export type Gather = (
   job: ProvedJob,
   policy: Policy,
-  asked: { workspace: string; address: string; told?: ToldRun },
+  asked: { workspace: string; address: string; tiers: PolicyFile['tiers']; told?: ToldRun },
 ) => Promise<{ known: Known; things: readonly Entity[] }>;
 
 /** A request whose job is proved and whose policy there is. `id`: of the grant, if it becomes one. */

@@ -282,7 +282,7 @@ describe('a genuine token', () => {
         environment: 'Production',
         workflow_ref: `Acme/API/.github/workflows/release.yml@${main}`,
       },
-      expect.anything(),
+      [],
     ],
   ] as [string, object, string[]][])('%s', async (_name, claims, conditions) => {
     expect(await reasonsFor(claims as Record<string, unknown>)).toEqual(conditions);

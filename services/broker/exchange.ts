@@ -57,7 +57,10 @@ async function answerJob(
   if (named === undefined) return denyUnknownPolicy(parts, about, asked.policy);
   const asking: Asking = { ...about, ...named };
   const { policy } = asking;
-  const { known: gathered, things } = await parts.gather(job, policy, { workspace, address: asked.address, told });
+  const { known: gathered, things } = await parts.gather(job, policy, {
+    ...{ workspace, address: asked.address },
+    ...{ tiers: policies.file.tiers, told },
+  });
   const known = await withApproval(parts, asking, gathered);
   const decision = decideOn(asking, known);
   parts.measures.decided(asking.policyName, decision);

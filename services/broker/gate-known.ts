@@ -1,12 +1,13 @@
 import { type NamedPolicy, policiesAtGate, type WaitingJob } from '@tripline/access/decide-gate';
 import type { Version } from '@tripline/access/diff';
-import type { Known } from '@tripline/access/known';
+import { type Known, promotionMs } from '@tripline/access/known';
 import type { LoggedJob } from '@tripline/access/known-run';
 import { thingKey } from '@tripline/contracts/fact';
 import { isSameEntity } from '@tripline/contracts/finding';
 import type { Db } from '@tripline/db/database';
 import { personOf, runKeyIn } from '@tripline/facts/things';
 import { readOpenAt } from '@tripline/incidents/open-at';
+import type { Clock } from '@tripline/runtime/clock';
 import { keysOfJob } from './keys.ts';
 import { type StepUps, standsFor, type ToStandFor } from './step-up.ts';
 import type { Question } from './store/gates.ts';
@@ -43,8 +44,8 @@ export type ToldAtGate = {
  * it again counts as well. Undefined where no job of it was told of.
  */
 export async function knownAtGate(
-  { db, stepUps }: { db: Db; stepUps?: Pick<StepUps, 'approvalFor'> | undefined },
-  question: Question,
+  { db, clock, stepUps }: { db: Db; clock: Pick<Clock, 'nowMs'>; stepUps?: Pick<StepUps, 'approvalFor'> | undefined },
+  question: Question & { heardMs: number },
   { jobs, attempt, actor: asSaid }: ToldAtGate,
   version: Version,
 ): Promise<KnownAtGate | undefined> {
@@ -69,6 +70,8 @@ export async function knownAtGate(
   const known: Known = {
     ...{ log: { disagrees: [], behindMs }, job: 'unknown', fork, reviewed, deployedTo, runner: undefined, incidents },
     ...{ address: undefined, approval: undefined },
+    // What the run deployed right before is told beside the question.
+    mayBePromoted: clock.nowMs() - question.heardMs < promotionMs,
   };
   const approvals = new Map<string, Known['approval']>();
   for (const named of policiesAtGate(job, version).policies) {

@@ -160,7 +160,7 @@ describe('one verdict', () => {
   });
 
   test('a denial stays one, whatever is learned before GitHub takes it', async () => {
-    await g.told({ known: { deployedTo: [] } });
+    await g.told({ known: { reviewed: { is: 'unreviewed', why: 'pushed past' } } });
     await g.asked();
     g.github.instead = ({ path }) => (path.endsWith('_rule') ? { status: 502, body: '{}' } : undefined);
     await g.answer();
@@ -170,6 +170,27 @@ describe('one verdict', () => {
     await g.answer();
     expect(g.github.words).toMatchObject([{ state: 'rejected' }]);
     expect(g.events().map(({ id }) => id)).toEqual(['gate:github:q1:denied', 'gate:github:q1:denied']);
+  });
+
+  test('a deployment before it, whose success is told beside the question, is waited for', async () => {
+    await g.told({ known: { deployedTo: [] } });
+    await g.asked();
+    await g.answer();
+    expect(g.github.words.filter(({ state }) => state !== undefined)).toEqual([]);
+    await g.told();
+    g.nowMs += 20_000;
+    await g.answer();
+    expect(g.github.words.at(-1)).toMatchObject({ state: 'approved' });
+  });
+
+  test('one that was deployed nowhere is rejected once nothing can be on its way any more', async () => {
+    await g.told({ known: { deployedTo: [] } });
+    await g.asked();
+    await g.answer();
+    g.nowMs += 121_000;
+    await g.answer();
+    expect(g.github.words.at(-1)).toMatchObject({ state: 'rejected' });
+    expect(g.github.words.at(-1)!.comment).toContain('promoted');
   });
 
   test('an approval that GitHub has not taken is none any more once something speaks against it', async () => {

@@ -83,7 +83,7 @@ describe('what is told of a job that asks', () => {
       asked,
       waitedMs: () => at - nowMs,
       known: async (one: ProvedJob = job) =>
-        (await gather(one, policy, { workspace: 'acme', address: '203.0.113.7' })).known,
+        (await gather(one, policy, { workspace: 'acme', address: '203.0.113.7', tiers: file.tiers })).known,
     };
   }
   const reasonsOf = async (known: Parameters<typeof decide>[1], one: ProvedJob = job) =>
@@ -121,6 +121,24 @@ describe('what is told of a job that asks', () => {
     expect(away.asked).toEqual(['501']);
   });
 
+  test('of a commit that was just promoted, is waited for until that is told', async () => {
+    const young = { ...told, startedMs: nowMs - 3000 };
+    await tell([first, { ...young, known: { ...young.known, deployedTo: [] } }]);
+    const by = gathering({}, () => tell([first, { ...young, known: { ...young.known, deployedTo: ['staging'] } }]));
+    expect(await reasonsOf(await by.known())).toEqual(['mfa waiting']);
+    expect(by.waitedMs()).toBeGreaterThan(0);
+  });
+
+  test('of a commit that nothing promoted is unknown while that may be on its way, and then a no', async () => {
+    const young = { ...told, startedMs: nowMs - 3000 };
+    await tell([first, { ...young, known: { ...young.known, deployedTo: [] } }]);
+    expect(await reasonsOf(await gathering().known())).toContain('promoted unknown');
+    await tell([first, { ...young, startedMs: nowMs - 121_000, known: { ...young.known, deployedTo: [] } }]);
+    const late = gathering();
+    expect(await reasonsOf(await late.known())).toContain('promoted failed');
+    expect(late.waitedMs()).toBe(0);
+  });
+
   test('is taken as soon as the detector tells it, though a signal came while it was read', async () => {
     const logger = createLogger({ service: 'broker', level: 'silent' });
     const news = openRunNews({ db, clock: systemClock, logger });
@@ -147,7 +165,7 @@ describe('what is told of a job that asks', () => {
         ...{ config: loadConfig({}, '/'), db, logger, news, waitMs: 3_600_000, askJob: async () => undefined },
         clock: { ...systemClock, pause: (_, signal) => systemClock.pause(3_600_000, signal) },
       });
-      const asking = gather(job, policy, { workspace: 'acme', address: '203.0.113.7' });
+      const asking = gather(job, policy, { workspace: 'acme', address: '203.0.113.7', tiers: file.tiers });
       await tellAndSignal();
       expect((await asking).known).toMatchObject({ job: 'running', reviewed: { is: 'reviewed' } });
     } finally {

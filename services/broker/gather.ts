@@ -1,6 +1,7 @@
-import type { Known } from '@tripline/access/known';
+import { isPromoted } from '@tripline/access/decide';
+import { type Known, promotionMs } from '@tripline/access/known';
 import type { LoggedJob } from '@tripline/access/known-run';
-import type { Policy } from '@tripline/access/policy';
+import type { Policy, PolicyFile } from '@tripline/access/policy';
 import type { Config } from '@tripline/config/config';
 import { thingKey } from '@tripline/contracts/fact';
 import { type Entity, isSameEntity } from '@tripline/contracts/finding';
@@ -24,7 +25,7 @@ const askMs = 1500;
 /** How often it is looked for what the log has yet to tell, ms; with signals of it, only for those that got lost. */
 const lookEveryMs = 200;
 const signalledLookEveryMs = 2000;
-/** So long after its start what would show that a commit is reviewed may be on its way, ms. */
+/** So long after its start what would show that a commit is reviewed, or was promoted, may be on its way, ms. */
 const freshMs = 60_000;
 
 export type GatherParts = {
@@ -39,6 +40,9 @@ export type GatherParts = {
   /** In the place of GitHub's API; undefined where it tells of no such job. */
   askJob?: (job: ProvedJob) => Promise<GitHubJobState | undefined>;
 };
+
+/** Whose events it is that are read, and by which tiers a policy promotes. */
+type Of = Pick<Parameters<Gather>[2], 'workspace' | 'tiers'>;
 
 /** What was told of the run: of this very job, of any of its attempt, and of any of the first. */
 type ToldJobs = {
@@ -60,12 +64,12 @@ export function createGather(parts: GatherParts): Gather {
   async function waitFor(
     job: ProvedJob,
     policy: Policy,
-    { workspace, run, first }: { workspace: string; run: string; first: ToldRun | undefined },
+    { workspace, run, tiers, first }: Of & { run: string; first: ToldRun | undefined },
   ): Promise<ToldJobs> {
     const untilMs = clock.nowMs() + waitMs;
     if (first !== undefined) {
       const told = toldOf(job, first);
-      if (isAllTold(told, job, policy, clock.nowMs())) return told;
+      if (isAllTold(told, job, { policy, tiers }, clock.nowMs())) return told;
     }
     for (;;) {
       // Before it is read: what is told from then on wakes it.
@@ -73,7 +77,7 @@ export function createGather(parts: GatherParts): Gather {
       try {
         const told = toldOf(job, await readKnownRun(db, workspace, run));
         const leftMs = untilMs - clock.nowMs();
-        if (leftMs <= 0 || isAllTold(told, job, policy, clock.nowMs())) return told;
+        if (leftMs <= 0 || isAllTold(told, job, { policy, tiers }, clock.nowMs())) return told;
         const everyMs = news === undefined ? lookEveryMs : signalledLookEveryMs;
         await clock.pause(Math.min(everyMs, leftMs), news?.signal);
       } finally {
@@ -82,10 +86,10 @@ export function createGather(parts: GatherParts): Gather {
     }
   }
 
-  return async (job, policy, { workspace, address, told: first }) => {
+  return async (job, policy, { workspace, address, tiers, told: first }) => {
     const repositoryKey = thingKey('github', instanceOfIssuer(job.issuer), job.repository.id);
     const run = runKeyIn(repositoryKey, job.run.id);
-    const told = await waitFor(job, policy, { workspace, run, first });
+    const told = await waitFor(job, policy, { workspace, run, tiers, first });
     const { own, ofAttempt, behindMs } = told;
     const lacksRunner = needsRunner(policy, job) && own?.known.runner === undefined;
     const isUnknown = own === undefined || own.known.job === 'unknown' || (own.known.job === 'running' && lacksRunner);
@@ -98,6 +102,7 @@ export function createGather(parts: GatherParts): Gather {
       fork: ofAttempt?.known.fork,
       reviewed: ofAttempt?.known.reviewed ?? { is: 'unknown', why: 'its run was not told of yet' },
       deployedTo: ofAttempt?.known.deployedTo ?? [],
+      mayBePromoted: clock.nowMs() - (own?.startedMs ?? 0) < promotionMs,
       ...{ incidents, address, approval: undefined },
     };
     return { known, things };
@@ -124,12 +129,19 @@ const mayBe = ({ environment, runnerEnvironment }: ProvedJob, { job }: LoggedJob
   job.runnerEnvironment === runnerEnvironment;
 
 /** Whether there is nothing to wait for: all that the policy asks of the log is told, or stays as it is. */
-function isAllTold({ own }: ToldJobs, job: ProvedJob, policy: Policy, nowMs: number): boolean {
+function isAllTold(
+  { own }: ToldJobs,
+  job: ProvedJob,
+  { policy, tiers }: { policy: Policy; tiers: PolicyFile['tiers'] },
+  nowMs: number,
+): boolean {
   if (own === undefined || own.known.job === 'unknown') return false;
   if (own.known.job === 'ended') return true;
   if (needsRunner(policy, job) && own.known.runner === undefined) return false;
-  const mayBeReviewed = own.known.reviewed.is === 'unknown' && nowMs - (own.startedMs ?? 0) < freshMs;
-  return !(policy.needs.reviewed && mayBeReviewed);
+  const isFresh = nowMs - (own.startedMs ?? 0) < freshMs;
+  const { reviewed, promotedFrom } = policy.needs;
+  if (reviewed && isFresh && own.known.reviewed.is === 'unknown') return false;
+  return promotedFrom === undefined || !isFresh || isPromoted(promotedFrom, tiers, own.known);
 }
 
 /** Whether the policy asks for the machine, of which a token says only whether it is GitHub's own. */
