@@ -35,3 +35,12 @@ test('people are given rights by an App of their own, by reviewed policies, with
   expect(() => mode({ peopleApp, stepUp, policy: { file: 'access.yaml' } })).toThrow(/broker\.policy\.repository/);
   expect(() => mode({ peopleApp, stepUp, apps: [{ ...peopleApp }] })).toThrow(/an App of its own/);
 });
+
+test('the App that reads neither mints for jobs nor gives people rights', () => {
+  const app = { id: '1', privateKey: 'a key of sixteen characters' };
+  const github = { app: { ...app } };
+  const modeWith = (broker: object) => () =>
+    modeOf(settings.parse({ github, identity, broker: { policy, ...keys, ...broker } }));
+  expect(modeWith({ apps: [app] })).toThrow(/Apps of their own/);
+  expect(modeWith({ apps: [{ ...app, id: '2' }] })).not.toThrow();
+});

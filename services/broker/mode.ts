@@ -36,6 +36,8 @@ export function modeOf({ identity, broker, github }: Pick<Config, 'identity' | '
     peopleApp !== undefined &&
       apps.some(({ id }) => id === peopleApp.id) &&
       'give broker.peopleApp an App of its own: whoever mints for jobs is not to give people rights',
+    [...apps, ...(peopleApp === undefined ? [] : [peopleApp])].some(({ id }) => id === github.app?.id) &&
+      'give broker.apps and broker.peopleApp Apps of their own, other ones than github.app: what that reads with is in no log, and a token of theirs that no log names is a stolen key',
   ].filter((fault) => fault !== false);
   if (faults.length > 0) throw new ConfigError(`the broker is configured by half: ${faults.join('; ')}`);
   const lacks = [

@@ -120,6 +120,26 @@ describe('policies of a repository', () => {
     expect(revisionOf(await start())).toBe('none');
   });
 
+  test('that give what changes them are not taken', async () => {
+    const lock = `${exampleLock}  acme/access: { id: '90', owner: '65' }\n`;
+    const itself = (permissions: string) =>
+      examplePolicies.replace(
+        'repositories: [acme/api], permissions: { contents: read, deployments: write }',
+        `repositories: [acme/api, acme/access], permissions: { ${permissions} }`,
+      );
+    head = commit('one', itself('contents: read, pull_requests: write'), { lock });
+    await told('one', 'reviewed', null);
+    const policies = await start();
+    expect(revisionOf(policies)).toBe('none');
+    expect(stream.appended[0]!.value.toString()).toContain(
+      'pull_requests: write on acme/access, where the policies lie',
+    );
+    head = commit('two', itself('contents: read'), { lock });
+    await told('two', 'reviewed', 'one');
+    await policies.look();
+    expect(revisionOf(policies)).toBe(sha('two'));
+  });
+
   test.each([
     ['is not there', {}],
     ['is longer than 2048', { 'aws/deploy-api.json': `{"a":"${'x'.repeat(2048)}"}` }],

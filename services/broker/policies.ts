@@ -249,11 +249,11 @@ async function lastKept(
   return { ...read.version, sha256: sha256Of(stored), revision: stored.revision, stored };
 }
 
-type Texts = Pick<StoredPolicies, 'policies' | 'lock' | 'files'>;
+type Texts = Pick<StoredPolicies, 'policies' | 'lock' | 'files' | 'repositoryId'>;
 
 /** The policies, or everything that is wrong with them. */
 function versionOf(
-  { policies, lock, files }: Texts,
+  { policies, lock, files, repositoryId }: Texts,
   audience: string | undefined,
 ): { version: Version } | { why: string } {
   let version: Version;
@@ -268,6 +268,7 @@ function versionOf(
     ...(file.audience === audience
       ? []
       : [`it is for the audience ${file.audience}, and identity.audience is ${audience ?? 'not set'}`]),
+    ...givingThemselves(version, repositoryId),
     ...lint(file, version.lock, files).flatMap(({ level, policy, what }) =>
       level === 'error' ? [policy === undefined ? what : `${policy}: ${what}`] : [],
     ),
@@ -275,12 +276,31 @@ function versionOf(
   return faults.length === 0 ? { version } : { why: faults.join('; ') };
 }
 
+/** With any of these a job could write, approve or merge what decides what it is given. */
+const decisive = ['contents', 'pull_requests', 'administration', 'workflows'];
+
+/** Policies lie in a repository of their own: what may be changed there may not be given by them. */
+function givingThemselves({ file, lock }: Pick<Version, 'file' | 'lock'>, repositoryId: string): string[] {
+  return Object.entries(file.policies).flatMap(([policy, { give }]) =>
+    give.flatMap((one) => {
+      if (!('github' in one)) return [];
+      const { repositories, permissions } = one.github;
+      const own = repositories.find((name) => lock.github[name]?.id === repositoryId);
+      const named = decisive.filter((name) => ['write', 'admin'].includes(permissions[name] ?? ''));
+      if (own === undefined || named.length === 0) return [];
+      return [
+        `${policy}: gives ${named.join(', ')}: write on ${own}, where the policies lie: whoever has that decides what it is given`,
+      ];
+    }),
+  );
+}
+
 function changeOf(differences: readonly Difference[]): 'wider' | 'other' | 'narrower' | 'none' {
   const kinds = new Set(differences.map(({ is }) => is));
   return (['wider', 'other', 'narrower'] as const).find((kind) => kinds.has(kind)) ?? 'none';
 }
 
-const sha256Of = ({ policies, lock, files }: Texts): string =>
+const sha256Of = ({ policies, lock, files }: Omit<Texts, 'repositoryId'>): string =>
   createHash('sha256')
     .update(JSON.stringify([policies, lock, ...inOrder(files)]))
     .digest('hex');

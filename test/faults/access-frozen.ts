@@ -6,7 +6,7 @@ import { until } from './service-process.ts';
 
 /** Half of them are given something by both brokers before, and half ask the one that freezes as it does. */
 const jobsARound = 8;
-/** A revoker that is frozen loses its claims after 30 s, and its lease of the log after 10 s. */
+/** A revoker that is frozen loses its claims after 30 s, and its lease of the log after 2 s. */
 const patienceMs = 60_000;
 const aheadMs = 10 * 60_000;
 
