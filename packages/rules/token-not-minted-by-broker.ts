@@ -75,7 +75,7 @@ export const rule = conclusion({
         response: uninstalling(first, key),
         remedy: [
           `Delete the private keys of ${who} at the provider, now, and make another; tokens that exist live on for an hour unless the App is uninstalled or suspended.`,
-          'Ask where the broker’s key can have been read: its host, its secret store, a backup. Keep the next one in a KMS.',
+          'Ask where the broker’s key can have been read: its host, its secret store, a backup. Keep the next one in transit of OpenBao or Vault.',
           'Read in the audit log what else the App did, by `hashed_token`.',
         ],
       },
