@@ -27,11 +27,15 @@ import { tripline as command } from '../packages/testing/tripline.ts';
  * it is and in base64, hexadecimal, URL and JSON form.
  */
 const random = () => randomBytes(18).toString('hex');
-const { privateKey } = generateKeyPairSync('rsa', {
-  modulusLength: 2048,
-  privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
-  publicKeyEncoding: { type: 'spki', format: 'pem' },
-});
+/** Keys of Apps, which must be able to sign: of each one line is looked for. */
+const [privateKey, appOfJobsKey] = [1, 2].map(
+  () =>
+    generateKeyPairSync('rsa', {
+      modulusLength: 2048,
+      privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
+      publicKeyEncoding: { type: 'spki', format: 'pem' },
+    }).privateKey,
+) as [string, string];
 /** By environment variable: all that the settings call secret, those of tomorrow too. */
 const settingsCanaries: Record<string, string> = Object.fromEntries(
   environment.filter(({ secret }) => secret).map(({ name }) => [name, `canary-${name.toLowerCase()}-${random()}`]),
@@ -42,7 +46,7 @@ const oldWebhook = `canary-webhook-old-${random()}`;
 const yamlCanaries = {
   workspaceWebhook: `canary-workspace-webhook-${random()}`,
   breakGlassKey: `canary-breakglass-key-${random()}`,
-  appOfJobsKey: `canary-app-of-jobs-key-${random()}`,
+  appOfJobsKey: appOfJobsKey.split('\n')[10]!,
 };
 const header = (name: string) => [name, `canary-header-${name}-${random()}`];
 const headerCanaries: Record<string, string> = Object.fromEntries(
@@ -148,7 +152,7 @@ beforeAll(async () => {
     identity: { audience, github: [{ owners: ['65'], jwksUri: `${sinkUrl}/jwks` }] },
     broker: {
       policy: { file: 'access.yaml' },
-      apps: [{ id: '8', privateKey: yamlCanaries.appOfJobsKey }],
+      apps: [{ id: '8', privateKey: appOfJobsKey }],
       stepUp: {
         publicUrl: audience,
         oidc: { issuer: oidcIssuer, clientId: 'tripline', acrValues: { any: ['mfa'] } },
