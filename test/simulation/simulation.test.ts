@@ -39,7 +39,6 @@ describe('the simulation', () => {
     { play: ofAccess, name: 'a token is good twice' },
     { play: ofAccess, name: 'one attempt ends' },
     { play: ofAccess, name: 'asks for the policies' },
-    { play: ofAccess, name: 'incidents end nothing' },
   ])(
     'a planted bug is found: $play.name, $name',
     async ({ play: { simulate, mutants }, name, from = 1 }) => {
