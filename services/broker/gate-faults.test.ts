@@ -1,3 +1,4 @@
+import { findCanaries } from '@tripline/testing/postgres/every-table';
 import { type GateStage, question, startGateStage } from '@tripline/testing/services/gate';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 
@@ -98,4 +99,39 @@ describe('GitHub', () => {
     await g.answer();
     expect(g.github.words).toMatchObject([{ state: 'approved' }]);
   });
+});
+
+test('no token with which the gate answers is anywhere, though GitHub repeats it in its errors', async () => {
+  const repeats = (status: number) => ({
+    status,
+    headers: { 'x-echo': g.github.values.join() },
+    body: JSON.stringify({ message: `no: ${g.github.values.join(' ')}` }),
+  });
+  await g.told();
+  for (const [nth, [of, status]] of (
+    [
+      ...[403, 422, 500].map((status) => ['/access_tokens', status] as const),
+      ...[401, 403, 422, 500].map((status) => ['/runs/9', status] as const),
+      ...[401, 403, 422, 500].map((status) => ['_rule', status] as const),
+      ['/installation/token', 500],
+      ['nothing', 200],
+    ] as const
+  ).entries()) {
+    await g.asked(question({ id: `q${nth}`, deploymentId: String(600 + nth) }));
+    g.github.instead = ({ path }) => (path.endsWith(of) ? repeats(status) : undefined);
+    await g.answer();
+    g.nowMs += 60_000;
+  }
+  expect(g.github.words).toMatchObject([{ state: 'approved' }]);
+  expect(g.lines.join()).toContain('GitHub answered 500');
+  const values = Object.fromEntries(g.github.values.map((value, nth) => [`token ${nth}`, value]));
+  expect(g.github.values.length).toBeGreaterThan(5);
+  const places = {
+    lines: g.lines.join('\n'),
+    metrics: await g.metrics(),
+    topics: g.stream.appended.map(({ value, headers }) => `${value}${JSON.stringify(headers)}`).join('\n'),
+    comments: JSON.stringify(g.github.words),
+  };
+  expect(places.topics).toContain('credential.minted');
+  expect(await findCanaries(g.owner, { ...values, key: g.github.privateKey.split('\n')[10]! }, places)).toEqual([]);
 });

@@ -175,20 +175,3 @@ describe('a job that its policy grants', () => {
     ]);
   });
 });
-
-test('no value of a credential is in a table, the log, the metrics or what is logged, in any spelling', async () => {
-  const broker = await s.start();
-  await broker.ask(await issuer.token());
-  s.vault.fails = { result: 'refused', retry: true, reason: 'busy', message: 'busy' };
-  await broker.ask(await issuer.token());
-  const { rows } = await s.owner.pool.query(
-    `SELECT (SELECT string_agg(g::text, '') FROM access_grants g) || (SELECT string_agg(c::text, '') FROM access_credentials c)
-       || (SELECT string_agg(s::text, '') FROM access_spent s) AS all`,
-  );
-  const seen = [rows[0].all, JSON.stringify(s.told()), await broker.metrics(), broker.logged()].join('\n');
-  const values = [...s.github.alive, ...s.vault.alive];
-  expect(values.length).toBe(3);
-  for (const value of values)
-    for (const spelling of ['utf8', 'base64', 'base64url', 'hex'] as const)
-      expect(seen).not.toContain(Buffer.from(value).toString(spelling));
-});

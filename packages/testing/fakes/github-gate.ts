@@ -23,6 +23,8 @@ export async function startFakeGate() {
     /** How often a token was made, and those that live. */
     minted: () => minted,
     alive: () => tokens.size,
+    /** Every token that was made. */
+    values: [] as string[],
     attempt: 1,
     /** Who set the run off at first. */
     actor: { id: 3, login: 'ada' },
@@ -45,6 +47,7 @@ export async function startFakeGate() {
       minted += 1;
       const value = `ghs_${String(minted).padStart(36, '0')}`;
       tokens.add(value);
+      github.values.push(value);
       return json(201, { token: value, repositories: [{ id: 74, full_name: 'acme/api' }] });
     }
     if (!tokens.has(token)) return json(token === '' ? 404 : 401, { message: 'Not Found' });

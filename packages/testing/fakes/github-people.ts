@@ -55,6 +55,8 @@ export async function startFakePeople() {
     /** Permissions that tokens were asked for with, newest last. */
     asked: [] as object[],
     alive: () => tokens.size,
+    /** Every token that was made. */
+    values: [] as string[],
     /** Answers in the place of GitHub. */
     instead: undefined as ((request: FakeRequest) => FakeAnswer | undefined) | undefined,
   };
@@ -71,6 +73,7 @@ export async function startFakePeople() {
       minted += 1;
       const value = `ghs_${String(minted).padStart(36, '0')}`;
       tokens.add(value);
+      github.values.push(value);
       return json(201, { token: value });
     }
     const token = /^token (.+)$/.exec(headers.authorization ?? '')?.[1] ?? '';

@@ -46,6 +46,7 @@ export async function startGateStage() {
   const [db, owner] = [fresh.as('broker'), fresh.db];
   const [github, stream] = [await startFakeGate(), fakeStream()];
   const lines: string[] = [];
+  const metrics = createMetrics({ service: 'broker' });
   /** App 1 was asked; of App 2 is another installation. Both have the fake's answers, which knows one installation. */
   const app = (id: string) => ({ id, apiUrl: github.url, privateKey: github.privateKey, timeoutMs: 500 });
   /** What was told of decisions; the tokens with which they are said are told beside. */
@@ -54,6 +55,7 @@ export async function startGateStage() {
     ...{ db, owner, cli: fresh.as('cli'), github, stream, decided },
     /** What was logged. */
     lines,
+    metrics: () => metrics.metrics(),
     nowMs: Date.parse('2026-11-28T09:00:00Z'),
     inForce: usualPolicies() as PoliciesInForce | { fault: string },
     parts: undefined as unknown as AnswerParts,
@@ -88,7 +90,7 @@ export async function startGateStage() {
     ...{ db, stream, config: { broker: { eventKeys: [brokerKey] } }, instance: 'github.com' },
     clock: { nowMs: () => g.nowMs, pause: async () => {} },
     logger: createLogger({ service: 'broker', level: 'trace' }, { write: (line: string) => void lines.push(line) }),
-    measures: createGateMeasures(createMetrics({ service: 'broker' })),
+    measures: createGateMeasures(metrics),
     policies: () => g.inForce,
     gate: createGitHubGate([app('2'), app('1')], {
       nowMs: () => g.nowMs,

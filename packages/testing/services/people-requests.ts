@@ -46,7 +46,10 @@ export async function startPeopleRequests() {
   const github: FakePeople = await startFakePeople();
   let asked = 0;
   const appended = new Map<string, TriplineEvent>();
+  const lines: string[] = [];
   const s = {
+    /** What was logged. */
+    lines,
     ...{ owner: fresh.db as Db, db, cli, github, appended, nowMs: Date.now(), isLogAway: false, isStopped: false },
     inForce: policiesOf() as PoliciesInForce | { fault: string },
     parts: undefined as unknown as RequestParts,
@@ -122,7 +125,7 @@ export async function startPeopleRequests() {
   s.parts = {
     ...{ db, instance: 'github.com', policies: () => s.inForce, isStopped: async () => s.isStopped },
     clock: { nowMs: () => s.nowMs, pause: async () => {} },
-    logger: createLogger({ service: 'broker', level: 'silent' }),
+    logger: createLogger({ service: 'broker', level: 'trace' }, { write: (line: string) => void lines.push(line) }),
     duty: createDuty(
       {
         ...{ token: 'unused', apiUrl: 'https://api.pagerduty.com' },
@@ -136,7 +139,7 @@ export async function startPeopleRequests() {
     ),
     rights: createRights(
       { id: '7', apiUrl: github.url, privateKey: github.privateKey, timeoutMs: 10_000 },
-      { nowMs: () => s.nowMs, onLeftAlive: () => {} },
+      { nowMs: () => s.nowMs, onLeftAlive: (reason) => lines.push(reason) },
     ),
     async append(events) {
       if (s.isLogAway) throw new Error('the log is away');
