@@ -99,6 +99,16 @@ describe('lint', () => {
     expect(of('dev')).toContainEqual(expect.stringMatching(/^notice: events: merge_request_event: whoever/));
   });
 
+  it('has no unprotected refs of GitLab in production, and says so elsewhere', () => {
+    const of = (tier: string, unprotected = ', unprotected: true') =>
+      problemsOf(
+        `audience: https://b.example\ntiers: { production: [production], dev: [preview] }\npolicies:\n  one:\n    tier: ${tier}\n    who: { gitlab: { repository: acme/api, workflow: gitlab.com/acme/api//.gitlab-ci.yml@refs/heads/main, events: [push], ref: refs/heads/main${unprotected} } }\n    give: [{ vault: { role: r, for: 5m } }]\n`,
+      );
+    expect(of('production')).toContainEqual(expect.stringMatching(/^error: unprotected: production is for protected/));
+    expect(of('dev')).toContainEqual(expect.stringMatching(/^notice: unprotected: whoever may push/));
+    expect(of('production', '').filter((problem) => problem.includes('unprotected'))).toEqual([]);
+  });
+
   it('wants every name pinned', () => {
     expect(lint(readPolicies(examplePolicies), readLock('{}'))).toMatchObject([
       { level: 'error', policy: 'deploy-api', what: expect.stringContaining('acme/api is not pinned') },

@@ -114,7 +114,8 @@ function faultsOfWho(who: Policy['who'], tier: string): Problem[] {
   if (!('github' in who)) {
     const { ref } = 'gitlab' in who ? who.gitlab : 'circleci' in who ? who.circleci : who.buildkite;
     const merging = 'gitlab' in who ? who.gitlab.events.filter(isMergeRequestSource) : [];
-    return [...strangersMay(merging, tier), ...looseRefs('ref', ref), ...halfRefs(ref)];
+    const anybodys = 'gitlab' in who && who.gitlab.unprotected ? unprotectedMay(tier) : [];
+    return [...strangersMay(merging, tier), ...anybodys, ...looseRefs('ref', ref), ...halfRefs(ref)];
   }
   const { caller, workflow, events, ref, forks } = who.github;
   const problems = [
@@ -139,6 +140,11 @@ function strangersMay(events: readonly string[], tier: string): Problem[] {
   if (events.length === 0) return [];
   const what = `events: ${events.join(', ')}: whoever has no write access sets such runs off`;
   return [tier === strictTier ? error(what) : notice(what)];
+}
+
+function unprotectedMay(tier: string): Problem[] {
+  if (tier === strictTier) return [error('unprotected: production is for protected refs and environments alone')];
+  return [notice('unprotected: whoever may push a branch chooses what such a job runs')];
 }
 
 function halfRefs(ref: TextSet): Problem[] {
