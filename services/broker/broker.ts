@@ -33,6 +33,7 @@ import { openRunNews } from './run-news.ts';
 import { createSeals, type Seals } from './seal.ts';
 import { startStandingLooks } from './standing.ts';
 import { openStepUps } from './step-up-for-jobs.ts';
+import { countOpenPrompts } from './store/approvals.ts';
 import { stsAudienceOf } from './sts.ts';
 
 export type Broker = {
@@ -76,7 +77,11 @@ export async function createBroker(parts: BrokerParts, seams: BrokerSeams = {}):
   if (mode.isDryRun) {
     logger[mode.mints ? 'warn' : 'info']({ lacks: mode.lacks }, 'the broker is a dry run: it gives nothing to any job');
   }
-  const measures = createMeasures(metrics, () => clock.nowMs());
+  const measures = createMeasures(
+    metrics,
+    () => clock.nowMs(),
+    () => countOpenPrompts(db, clock.nowMs()),
+  );
   const verify = createVerifier(
     // Without an audience there is no issuer either, so that no token is compared with it.
     { audience: identity.audience ?? '', issuers: trustedIssuers(identity).map(({ issuer }) => issuer) },

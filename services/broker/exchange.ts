@@ -64,6 +64,7 @@ async function answerJob(
   const known = await withApproval(parts, asking, gathered);
   const decision = decideOn(asking, known);
   parts.measures.decided(asking.policyName, decision);
+  parts.measures.waits(jobKeyOf(keys), asking.policyName, false);
   const { giving } = parts;
   if (giving !== undefined && decision.decision === 'granted')
     return give({ ...parts, giving }, asking, {
@@ -72,6 +73,7 @@ async function answerJob(
     });
   await tell(parts, asking, decision);
   const link = decision.decision === 'pending' ? await parts.openStepUp?.(asking) : undefined;
+  if (link !== undefined) parts.measures.waits(jobKeyOf(keys), asking.policyName, true);
   if (giving === undefined) return dryRun(asking, decision, link);
   return decision.decision === 'pending' ? pending(asking, decision, link) : denied(asking, decision);
 }

@@ -5,8 +5,17 @@ import type { Metrics } from '@tripline/runtime/metrics';
 import { Counter, Gauge, Histogram } from 'prom-client';
 import type { Refused } from './answer.ts';
 
-/** The metrics of asking and answering. Every label is of a bounded list: policies are those in force. */
-export function createMeasures(metrics: Metrics, nowMs: () => number) {
+/** Second factors that somebody has yet to prove: for runs, and for requests of people. */
+type OpenPrompts = { run: number; request: number };
+
+/** A job that was told to wait asks again each few seconds; one that has not for so long waits no more. */
+const asksAgainWithinMs = 30_000;
+
+/**
+ * The metrics of asking and answering. Every label is of a bounded list: policies are those in force.
+ * @param countPrompts asked at each reading of the metrics.
+ */
+export function createMeasures(metrics: Metrics, nowMs: () => number, countPrompts: () => Promise<OpenPrompts>) {
   const requests = new Counter({
     name: 'tripline_broker_requests_total',
     help: 'Requests for access, by the status that they were answered with and the reason of refusals',
@@ -40,6 +49,28 @@ export function createMeasures(metrics: Metrics, nowMs: () => number) {
       for (const [uri, atMs] of readMs) this.set({ jwks_uri: uri }, (nowMs() - atMs) / 1000);
     },
   });
+  /** By job and policy, in the order in which they were told last. */
+  const waiting = new Map<string, number>();
+  const forgetWaiting = () => {
+    for (const [asked, atMs] of waiting) {
+      if (nowMs() - atMs <= asksAgainWithinMs) return;
+      waiting.delete(asked);
+    }
+  };
+  new Gauge({
+    name: 'tripline_broker_pending',
+    help: 'What waits for somebody: second factors to be proved for runs (of run) and for requests of people (of request), the same of each broker that shares a database; and jobs that this broker told to ask again until then (of job)',
+    labelNames: ['of'] as const,
+    registers: [metrics],
+    async collect() {
+      this.reset();
+      forgetWaiting();
+      this.set({ of: 'job' }, waiting.size);
+      // Without an answer there is no sample: 0 would say that nobody is asked.
+      const prompts = await countPrompts().catch(() => undefined);
+      for (const [of, count] of Object.entries(prompts ?? {})) this.set({ of }, count);
+    },
+  });
   return {
     answered: (status: number, reason: Refused | IdentityRefusalReason | '') => {
       requests.inc({ status: String(status), reason });
@@ -47,6 +78,13 @@ export function createMeasures(metrics: Metrics, nowMs: () => number) {
     },
     decided: (policy: string, { decision, reasons }: Decision) =>
       decisions.inc({ policy, decision, condition: reasons[0]?.condition ?? '' }),
+    /** A job is told to ask again, or was answered. */
+    waits: (job: string, policy: string, isWaiting: boolean) => {
+      const asked = `${job} ${policy}`;
+      waiting.delete(asked);
+      forgetWaiting();
+      if (isWaiting) waiting.set(asked, nowMs());
+    },
     granted: (seconds: number) => grantSeconds.observe(seconds),
     keysRead: (event: KeyEvent) => {
       if (event.kind === 'keys-read') readMs.set(event.jwksUri, nowMs());

@@ -41,6 +41,14 @@ const stepUp = {
 const settings = { broker: { stepUp, sealingKeys: ['a-sealing-key-of-tests-alone'] } };
 const seams = { gather: async () => ({ known, things: [] }) };
 
+const pending = async () =>
+  Object.fromEntries(
+    [...(await broker.metrics()).matchAll(/^tripline_broker_pending\{of="(\w+)".*\} (\d+)$/gm)].map(([, of, count]) => [
+      of,
+      Number(count),
+    ]),
+  );
+
 test('a job whose policy waits for a person is told where and with which number, the same each time', async () => {
   broker = await startBroker({ db, stream: fakeStream(), issuer }, { settings, seams });
   const { body } = await broker.ask(await issuer.token());
@@ -50,6 +58,7 @@ test('a job whose policy waits for a person is told where and with which number,
     number: expect.stringMatching(/^\d{4}$/),
   });
   expect((await broker.ask(await issuer.token())).body).toEqual(body);
+  expect(await pending()).toEqual({ run: 1, request: 0, job: 1 });
   const { rows } = await db.pool.query('SELECT shown FROM access_step_ups');
   expect(rows).toMatchObject([{ shown: { policy: 'deploy-api', asked: { of: 'trigger' }, phishingResistant: true } }]);
 });
@@ -64,7 +73,9 @@ test('who stood for the run is asked of the store, and a refusal denies', async 
       [state],
     );
   await answer('approved');
+  expect(await pending()).toEqual({ run: 0, request: 0, job: 1 });
   expect((await broker.ask(await issuer.token())).body).toMatchObject({ decision: 'granted', reasons: [] });
+  expect(await pending()).toMatchObject({ job: 0 });
   expect((await broker.ask(await issuer.token({ sha: 'f'.repeat(40) }))).body).toMatchObject({ decision: 'pending' });
   await db.pool.query(`UPDATE access_step_ups SET state = 'closed' WHERE state = 'open'`);
   await answer('refused');

@@ -242,6 +242,19 @@ export async function readPrompt(db: Db, id: string): Promise<StepUp | undefined
   return rows[0];
 }
 
+/** How many prompts somebody may answer now: for runs of jobs, and for requests of people. */
+export async function countOpenPrompts(
+  { pool }: Pick<Db, 'pool'>,
+  nowMs: number,
+): Promise<{ run: number; request: number }> {
+  const { rows } = await pool.query<{ run: number; request: number }>(
+    `SELECT count(*) FILTER (WHERE shown ? 'run')::int AS run, count(*) FILTER (WHERE shown ? 'request')::int AS request
+     FROM access_step_ups WHERE state = 'open' AND expires_at > $1`,
+    [new Date(nowMs)],
+  );
+  return rows[0]!;
+}
+
 export type Answer = { is: 'approved'; number: string } | { is: 'refused' };
 /** `late`: it was answered, has expired, or was closed. */
 export type Answered = 'taken' | 'late' | 'wrong-number' | 'closed';

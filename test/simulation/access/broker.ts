@@ -88,7 +88,15 @@ export async function startBroker(
   } as unknown as Pick<Minters, 'of'>;
   const ending = await startEnding({ config, db, stream, clock, logger, metrics, minters, seals, whichEnded });
   const parts: ExchangeParts = {
-    ...{ config, db, stream, logger, clock, measures: createMeasures(metrics, clock.nowMs), policies },
+    ...{
+      config,
+      db,
+      stream,
+      logger,
+      clock,
+      measures: createMeasures(metrics, clock.nowMs, async () => ({ run: 0, request: 0 })),
+      policies,
+    },
     verify: async (token) => ({ workload: JSON.parse(token) as Workload }),
     stsAudience: 'access.acme.example',
     workspaces: { whose: () => ({ workspace: 'acme' }) },
