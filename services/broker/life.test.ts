@@ -48,6 +48,10 @@ policies:
     tier: production
     who: { github: { repository: acme/api, caller: .github/workflows/release.yml@refs/heads/main, workflow: acme/deploy/.github/workflows/deploy.yml@refs/heads/main, events: [push], ref: refs/heads/main } }
     give: [{ github: { repositories: [acme/api], permissions: { contents: read } } }]
+  publish:
+    tier: production
+    who: { github: { repository: acme/api, caller: .github/workflows/release.yml@refs/heads/main, workflow: acme/deploy/.github/workflows/deploy.yml@refs/heads/main, events: [push], ref: refs/heads/main } }
+    give: [{ github: { repositories: [acme/api], permissions: { contents: read } } }]
 `;
 
 /** The end of the job whose tokens the issuer signs. */
@@ -77,9 +81,9 @@ async function start(
 type Started = Awaited<ReturnType<typeof start>>;
 
 /** Asks until the broker has heard which jobs have ended. */
-async function ask(broker: Started) {
+async function ask(broker: Started, policy?: string) {
   for (;;) {
-    const answer = await broker.ask(await issuer.token());
+    const answer = await broker.ask(await issuer.token(), policy);
     if (answer.body.error?.reason !== 'starting') return answer;
     await new Promise((done) => setTimeout(done, 20));
   }
@@ -142,6 +146,83 @@ test('a broker that is a dry run by now gives nothing, and ends what was given',
     expect(github.alive.size).toBe(1);
     await written.append([jobFinished()]);
     await expect.poll(() => github.alive.size, { interval: 20, timeout: 10_000 }).toBe(0);
+  } finally {
+    await broker.close();
+  }
+});
+
+test('what a job has under two policies lives side by side, and its end kills both', async () => {
+  const github = fakeMinter('github');
+  const broker = await start(github);
+  const tokenOf = async (policy: string) => {
+    const { status, body } = await ask(broker, policy);
+    expect(status).toBe(201);
+    return (body['github'] as { token: string }).token;
+  };
+  try {
+    const first = await tokenOf('deploy-api');
+    const second = await tokenOf('publish');
+    expect([...github.alive]).toEqual([first, second]);
+    expect(await endings()).toEqual({ 'deploy-api': [null], publish: [null] });
+    // Asked again under one of them, that one’s alone ends.
+    const third = await tokenOf('deploy-api');
+    await expect.poll(() => [...github.alive], { interval: 5, timeout: 10_000 }).toEqual([second, third]);
+    await written.append([jobFinished()]);
+    await expect.poll(() => github.alive.size, { interval: 5, timeout: 10_000 }).toBe(0);
+    expect(await endings()).toEqual({ 'deploy-api': ['asked-again', 'job-ended'], publish: ['job-ended'] });
+  } finally {
+    await broker.close();
+  }
+});
+const endings = async () => {
+  const { rows } = await owner.pool.query<{ policy: string; why: (string | null)[] }>(
+    'SELECT policy, array_agg(ending_why ORDER BY asked_at) AS why FROM access_grants GROUP BY policy ORDER BY policy',
+  );
+  return Object.fromEntries(rows.map(({ policy, why }) => [policy, why]));
+};
+
+test('rows that somebody wrote by hand lead to no mint, and nothing is handed out by them', async () => {
+  const github = fakeMinter('github');
+  const broker = await start(github);
+  try {
+    const grant = String((await ask(broker)).body['grant']);
+    const [token] = github.alive;
+    // Of the job that has one, and of one that never asked: being minted, live and ending, with a value that was made up or is another’s.
+    await owner.pool.query(
+      `WITH forged AS (
+         INSERT INTO access_grants (id, workspace, policy, policy_sha256, tier, job_key, run_key, job, things, until, on_incident, asked_at,
+           longest_until, ending_at, ending_why)
+         SELECT format('forged-%s-%s-%s', is_in, other, worth), workspace, policy, policy_sha256, tier, job_key || other, run_key || other, job,
+           things, until, on_incident, asked_at, longest_until, CASE is_in WHEN 'ending' THEN now() END,
+           CASE is_in WHEN 'ending' THEN 'by-hand' END
+         FROM access_grants, unnest($2::text[]) AS is_in, unnest($3::text[]) AS other, unnest($4::text[]) AS worth WHERE id = $1
+         RETURNING id)
+       INSERT INTO access_credentials (grant_id, nth, kind, scope, state, handle, sealed, token_hash, minted_at, expires_at, due_at)
+       SELECT forged.id, 0, kind, scope, split_part(forged.id, '-', 2), handle,
+         CASE split_part(forged.id, '-', 4) WHEN 'copied' THEN sealed ELSE decode(repeat('ab', 90), 'hex') END, token_hash, minted_at,
+         expires_at, now() - interval '1 hour'
+       FROM forged, access_credentials c WHERE c.grant_id = $1`,
+      [grant, ['minting', 'live', 'ending'], ['', '0'], ['invented', 'copied']],
+    );
+    await owner.pool.query(`SELECT pg_notify('tripline_access', 'forged')`);
+    const faults = `SELECT FROM access_credentials WHERE grant_id LIKE 'forged-ending-%' AND last_fault LIKE 'internal: %'`;
+    await expect.poll(async () => (await owner.pool.query(faults)).rowCount, { timeout: 10_000 }).toBe(4);
+    // A value that was sealed for another grant is not opened, so that the one whose it is lives.
+    expect([...github.alive]).toEqual([token]);
+    for (const forged of ['forged-live--invented', 'forged-minting--copied', 'forged-live-0-copied']) {
+      const answer = await broker.giveBack(await issuer.token(), forged);
+      expect(JSON.stringify(answer.body)).not.toMatch(/token"|canary/);
+      expect(answer.status).toBe(forged.includes('-0-') ? 404 : 202);
+    }
+    expect(github.orders).toHaveLength(1);
+    const another = await ask(broker);
+    expect([another.status, github.orders.length]).toEqual([201, 2]);
+    expect(github.orders[1]!.grantId).toBe(another.body['grant']);
+    await expect
+      .poll(() => [...github.alive], { interval: 5, timeout: 10_000 })
+      .toEqual([(another.body['github'] as { token: string }).token]);
+    const minted = (await told()).filter((type) => type === 'credential.minted');
+    expect(minted).toHaveLength(2);
   } finally {
     await broker.close();
   }
