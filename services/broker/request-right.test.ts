@@ -1,8 +1,10 @@
 import type { Attributes } from '@tripline/contracts/attributes';
 import type { TriplineEvent } from '@tripline/contracts/event';
 import { rule as outsideJob } from '@tripline/rules/privilege-grant-outside-job';
+import { findCanaries } from '@tripline/testing/postgres/every-table';
 import {
   type Change,
+  mallory,
   minute,
   one,
   type PeopleRequests,
@@ -191,4 +193,49 @@ test('what the broker told excuses that right alone, and giving back what was be
   expect(found([byApp(endMs + 30 * minute, 'changed', permission(role, 'read'))])).toEqual([
     'collaborator:ada@acme/api critical',
   ]);
+});
+
+test('no token of the App of people is anywhere, though GitHub repeats it in its errors', async () => {
+  let status = 500;
+  let of = /nothing/;
+  s.github.instead = ({ method, path }) =>
+    !of.test(`${method} ${path}`)
+      ? undefined
+      : {
+          ...{ status, headers: { 'x-echo': s.github.values.join() } },
+          body: JSON.stringify({ message: `no: ${s.github.values.join(' ')}` }),
+        };
+  const faults: string[] = [];
+  const failing = [
+    /access_tokens/,
+    /graphql/,
+    /PUT .*collaborators/,
+    /DELETE .*collaborators/,
+    /DELETE .installation.token/,
+  ];
+  for (const answered of [401, 403, 422, 500]) {
+    for (const route of failing) {
+      [status, of] = [answered, route];
+      const id = await s.ask();
+      await s.work();
+      const prompt = await s.promptOf(id);
+      if (prompt !== undefined) await s.answer(id, 'approved', mallory, prompt);
+      for (let steps = 0; steps < 3; steps += 1) {
+        s.nowMs += 3000;
+        await s.work();
+        faults.push(JSON.stringify(await s.stateOf(id)));
+        if (steps === 1) await s.end(id);
+      }
+      of = /nothing/;
+      s.nowMs += 10 * minute;
+      await s.work();
+      expect((await s.stateOf(id)).state, `${route} ${answered}`).toMatch(/^(?:ended|denied)$/);
+    }
+  }
+  // GitHub’s words are kept, without what they repeat.
+  expect(faults.join()).toMatch(/no: (?:\[github-token sha256:|\[credential\])/);
+  expect(s.github.values.length).toBeGreaterThan(10);
+  const values = Object.fromEntries(s.github.values.map((value, nth) => [`token ${nth}`, value]));
+  const places = { lines: s.lines.join('\n'), topics: JSON.stringify([...s.appended.values()]) };
+  expect(await findCanaries(s.owner, { ...values, key: s.github.privateKey.split('\n')[10]! }, places)).toEqual([]);
 });
