@@ -9,7 +9,14 @@ import type { Db } from '@tripline/db/database';
 export const byAnybody: readonly string[] = [
   ...['privileged-fork-trigger', 'untrusted-metadata-injection', 'self-hosted-runner-fork', 'fork-cache-to-release'],
   ...['webhook-authenticity-failure', 'state-flooded', 'watched-workflow-failed', 'run-of-fork', 'run-on-own-machine'],
-  'access-denied-burst',
+  ...[
+    'access-denied-burst',
+    'changes-closed-in-bulk',
+    'audit-workflows-actions-policy-violation',
+    'audit-repo-download-zip',
+  ],
+  // Providers look for secrets in comments too: whoever writes one of their own there has an alert of it.
+  ...['leak-or-exposure', 'audit-secret-scanning-alert-create', 'audit-secret-scanning-alert-public-leak'],
 ];
 
 /**
