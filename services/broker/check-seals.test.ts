@@ -31,7 +31,7 @@ describe('values that are kept', () => {
     await add('by its handle', null);
     const said = await start(other);
     expect(JSON.parse(said)).toMatchObject({
-      ...{ level: 'error', credentials: 1, help: expect.stringContaining('put the former key back') },
+      ...{ level: 50, credentials: 1, help: expect.stringContaining('put the former key back') },
       reason: expect.stringContaining('sealed by a key that broker.sealingKeys does not name'),
     });
     expect(said).not.toContain('canary');
