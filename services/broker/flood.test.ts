@@ -140,9 +140,13 @@ test('a thousand names that no policy has make neither metrics nor events withou
   const job = { check_run_id: '900002' };
   const statuses = new Map<number, number>();
   const began = performance.now();
-  for (let nth = 0; nth < 1000; nth += 1) {
-    const { status } = await broker.ask(await ofRepository('74', job), `guessed-${nth}`);
-    statuses.set(status, (statuses.get(status) ?? 0) + 1);
+  // No more at once than one job may have in hand.
+  for (let first = 0; first < 1000; first += 5) {
+    const asking = Array.from({ length: 5 }, async (_, nth) => {
+      const { status } = await broker!.ask(await ofRepository('74', job), `guessed-${first + nth}`);
+      statuses.set(status, (statuses.get(status) ?? 0) + 1);
+    });
+    await Promise.all(asking);
   }
   expect([...statuses.keys()].sort()).toEqual([403, 429]);
   // As many as a job may ask at once, and one more a second.
@@ -150,7 +154,7 @@ test('a thousand names that no policy has make neither metrics nor events withou
   expect(stream.appended.length).toBe(statuses.get(403));
   expect(stream.appended.length).toBeLessThanOrEqual(60 + seconds);
   expect(await broker.metrics()).not.toContain('guessed-');
-}, 60_000);
+}, 180_000);
 
 test('a token of another job of the run gets what is that job’s, and its end takes it', async () => {
   const minter = fakeMinter('github');
