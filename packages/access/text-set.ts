@@ -25,7 +25,7 @@ export const isIn = (set: TextSet, value: string): boolean =>
 
 /** The same in whatever capitals: GitHub's names of environments are one name in all of them. */
 export const isInAnyCase = (set: TextSet, value: string): boolean => isIn(lowered(set), value.toLowerCase());
-export const lowered = (set: TextSet): TextSet =>
+const lowered = (set: TextSet): TextSet =>
   set.map((one) => (typeof one === 'string' ? one.toLowerCase() : { prefix: one.prefix.toLowerCase() }));
 
 /** Whether every text of `inner` is in `outer` too. */

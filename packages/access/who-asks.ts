@@ -62,9 +62,7 @@ function faultsOfGithub(who: GithubWho, job: GitHubJob, known: Known, lock: Lock
     ...among('workflow', who.workflow ?? [job.caller.ref], job.workflow.ref),
     ...among('event', who.events.map(String), job.event),
     ...among('ref', who.ref, job.ref),
-    ...(job.environment !== null && who.environment !== undefined && isInAnyCase(who.environment, job.environment)
-      ? []
-      : amongEnvironments(who.environment, job.environment)),
+    ...amongEnvironments(who.environment, job.environment, isInAnyCase),
     ...faultsOfFork(who, known),
     ...faultsOfRunner(who.runner, job, known),
   ];
@@ -181,12 +179,12 @@ function isPinned(condition: Condition, name: string, id: string | undefined, fo
 }
 
 /** A job of no environment is of none that a policy names, whatever it names it. */
-function amongEnvironments(wanted: TextSet | undefined, found: string | null): Reason[] {
+function amongEnvironments(wanted: TextSet | undefined, found: string | null, isNamed = isIn): Reason[] {
   if (wanted === undefined) return [];
   if (found === null) return [failed('environment', describeSet(wanted), 'none', ask)];
-  return among('environment', wanted, found);
+  return among('environment', wanted, found, isNamed);
 }
 
-function among(condition: Condition, wanted: TextSet, found: string): Reason[] {
-  return isIn(wanted, found) ? [] : [failed(condition, describeSet(wanted), found, ask)];
+function among(condition: Condition, wanted: TextSet, found: string, isNamed = isIn): Reason[] {
+  return isNamed(wanted, found) ? [] : [failed(condition, describeSet(wanted), found, ask)];
 }
