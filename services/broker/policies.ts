@@ -126,11 +126,10 @@ export async function createRepositoryPolicies(parts: PoliciesParts): Promise<Re
   async function consider(commit: PolicyCommit, sinceMs: number): Promise<void> {
     const { repositoryId, revision } = commit;
     const sha256 = sha256Of(commit);
-    if (inForce !== undefined && inForce.stored.repositoryId !== repositoryId)
-      return refuse(
-        ...([commit, sha256, 'other-repository'] as const),
-        `${place.repository} is another repository by now, with id ${repositoryId}`,
-      );
+    if (inForce !== undefined && inForce.stored.repositoryId !== repositoryId) {
+      const why = `${place.repository} is another repository by now, with id ${repositoryId}`;
+      return refuse(commit, sha256, 'other-repository', why);
+    }
     // What is in force already needs no review: so a revert ends what nobody reviewed.
     const isSame = inForce?.sha256 === sha256;
     const reviewed = isSame ? { is: 'reviewed' as const, why: 'it says what is in force' } : await reviewOf(commit);
