@@ -16,7 +16,9 @@ export const byAnybody: readonly string[] = [
     'audit-repo-download-zip',
   ],
   // Providers look for secrets in comments too: whoever writes one of their own there has an alert of it.
-  ...['leak-or-exposure', 'audit-secret-scanning-alert-create', 'audit-secret-scanning-alert-public-leak'],
+  ...['secret-leaked', 'audit-secret-scanning-alert-create', 'audit-secret-scanning-alert-public-leak'],
+  // Of which findings may still stand; what is left of it that takes a right is found by `repository-exposed` now.
+  'leak-or-exposure',
 ];
 
 /**

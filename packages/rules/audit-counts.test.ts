@@ -1,5 +1,5 @@
 import { expectTimeline } from '@tripline/testing/timeline/in-words';
-import { describe, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { rules } from './audit-counts.ts';
 
 const ruleOf = (id: string) => rules.find((rule) => rule.id === id)!;
@@ -98,5 +98,15 @@ describe('changes-closed-in-bulk', () => {
     );
     expectTimeline(rule, closed('mallory', 3), fewer('changes-closed-in-bulk', 4));
     expectTimeline(rule, closed('stale[bot]', 5), fewer('changes-closed-in-bulk', 4));
+  });
+
+  test('those of others in the repository itself are a finding of their own; neither own ones nor those of forks are', () => {
+    const others = ruleOf('others-changes-closed-in-bulk');
+    const few = fewer(others.id, 4);
+    expectTimeline(others, `${closed('mallory', 4)}     ← FOUND user:mallory [medium/high]`, few);
+    expectTimeline(others, closed('ada', 6), few);
+    // Who may write to a fork closes what another opened from there.
+    expectTimeline(others, closed('mallory', 6).replaceAll(/(opens .*)$/gm, '$1 (of fork eve; association NONE)'), few);
+    expect(others.settings).toBe(rule.settings);
   });
 });

@@ -34,6 +34,7 @@ type Count = {
   falseAlarms: readonly string[];
   limits: readonly string[];
   usual?: Usual;
+  supersedes?: readonly string[];
   /** With what it was done, where another rule counts what is done with one alone. */
   via?: (event: LoggedEvent) => string | undefined;
 };
@@ -95,7 +96,31 @@ const isForced = ({ data }: LoggedEvent): boolean => {
 const branches = { attack: ['T1685', 'T1485'], owasp: ['CICD-SEC-1'], feeds: { needs: ['github-audit'] } } as const;
 const recorded = ['dev.cdeventsx.tripline-audit.recorded', 'dev.cdeventsx.tripline-control.changed'] as const;
 
-export const rules: readonly AnyRule[] = (
+/** A change that somebody closed. Bots tidy up so each night. */
+function closed({ data }: LoggedEvent, place: Named | undefined): Named | undefined {
+  const { 'vcs.change.id': id, 'user.type': type }: Attributes = data;
+  if (type === 'Bot' || place === undefined) return undefined;
+  return { id: `${place.id} ${id}`, name: `${place.name}#${id}` };
+}
+
+/**
+ * One that takes a right in the repository to close: its head lies there, and somebody else opened it. Of a fork's, whoever may write there
+ * closes it by deleting the branch, whoever opened it.
+ */
+function isOthersOfHouse({ data }: LoggedEvent): boolean {
+  const { 'tripline.head.fork': fork, 'tripline.change.author_id': author, 'user.id': closer }: Attributes = data;
+  return fork === false && author !== undefined && closer !== undefined && author !== closer;
+}
+
+const closedInBulk = {
+  ...{ things: 'changes', did: 'closed', least: 10, minutes: 10, on: ['dev.cdevents.change.abandoned'] },
+  why: 'So work is lost, and so is what would have been reviewed.',
+  ...{ feeds: { needs: ['github'] }, attack: ['T1485', 'T1531'], owasp: ['CICD-SEC-1'] },
+  falseAlarms: ['Somebody who tidies up: resolve it as false. Bots are not counted.'],
+  limits: ['Changes that are closed by an app, whose account is a bot’s.'],
+} satisfies Partial<Count>;
+
+const counts: readonly AnyRule[] = (
   [
     {
       ...{
@@ -150,25 +175,31 @@ export const rules: readonly AnyRule[] = (
       limits: ['Pushes that a ruleset refuses are not in the audit log.'],
     },
     {
+      ...{ ...closedInBulk, id: 'changes-closed-in-bulk', title: 'One account closed many changes at once' },
+      value: (event) => closed(event, repositoryOf(event)),
+    },
+    {
       ...{
-        id: 'changes-closed-in-bulk',
-        title: 'One account closed many changes at once',
-        things: 'changes',
-        did: 'closed',
+        ...closedInBulk,
+        id: 'others-changes-closed-in-bulk',
+        title: 'One account closed many changes of others at once',
       },
-      ...{ least: 10, minutes: 10, on: ['dev.cdevents.change.abandoned'] },
-      value(event) {
-        const { 'vcs.change.id': id, 'user.type': type }: Attributes = event.data;
-        const place = repositoryOf(event);
-        // Bots tidy up so each night.
-        return type === 'Bot' || place === undefined
-          ? undefined
-          : { id: `${place.id} ${id}`, name: `${place.name}#${id}` };
-      },
-      why: 'So work is lost, and so is what would have been reviewed.',
-      ...{ feeds: { needs: ['github'] }, attack: ['T1485', 'T1531'], owasp: ['CICD-SEC-1'] },
-      falseAlarms: ['Somebody who tidies up: resolve it as false. Bots are not counted.'],
-      limits: ['Changes that are closed by an app, whose account is a bot’s.'],
+      value: (event) => (isOthersOfHouse(event) ? closed(event, repositoryOf(event)) : undefined),
+      things: 'changes of others',
+      why: 'So their work is lost, and so is what would have been reviewed.',
+      limits: [
+        ...closedInBulk.limits,
+        'Own changes and those of forks, which people without a right there may close: `changes-closed-in-bulk` counts them too, and so do changes of which nobody tells who opened them.',
+      ],
+      supersedes: ['changes-closed-in-bulk'],
     },
   ] satisfies Count[]
 ).map(ruleOf);
+
+const settingsOf = (id: string) => counts.find((rule) => rule.id === id)!.settings;
+
+/** What supersedes another of them goes by its settings. */
+export const rules: readonly AnyRule[] = counts.map((rule) => {
+  const wider = rule.supersedes?.[0];
+  return wider === undefined ? rule : { ...rule, settings: settingsOf(wider) };
+});

@@ -32,7 +32,6 @@ import { rule as forkCacheToRelease } from './fork-cache-to-release.ts';
 import { rule as gateUnanswered } from './gate-unanswered.ts';
 import { rule as grantOutlivedJob } from './grant-outlived-job.ts';
 import { rule as highScopeTokenApproved } from './high-scope-token-approved.ts';
-import { rule as leakOrExposure } from './leak-or-exposure.ts';
 import { rule as massWorkflowPush } from './mass-workflow-push.ts';
 import { rule as mfaUnproven } from './mfa-unproven.ts';
 import { rule as mintOutcomeUnknown } from './mint-outcome-unknown.ts';
@@ -48,11 +47,13 @@ import { rule as protectionLeftRelaxed } from './protection-left-relaxed.ts';
 import { rule as protectionWeakenedThenPush } from './protection-weakened-then-push.ts';
 import { rule as publishWithoutRun } from './publish-without-run.ts';
 import { rule as releaseTagMoved } from './release-tag-moved.ts';
+import { rule as repositoryExposed } from './repository-exposed.ts';
 import { rule as revokedCredentialStillLive } from './revoked-credential-still-live.ts';
 import { rule as rogueRunnerRegistered } from './rogue-runner-registered.ts';
 import { rule as runnerCrossesEnvironments } from './runner-crosses-environments.ts';
 import { rule as runnerGroupWidened } from './runner-group-widened.ts';
 import { rule as secretFanout } from './secret-fanout.ts';
+import { rule as secretLeaked } from './secret-leaked.ts';
 import { rule as secretNewConsumer } from './secret-new-consumer.ts';
 import { rule as selfHostedRunnerFork } from './self-hosted-runner-fork.ts';
 import { rule as standingPrivilegeCovered } from './standing-privilege-covered.ts';
@@ -104,7 +105,8 @@ export const rules: readonly AnyRule[] = [
   runnerGroupWidened,
   ephemeralRunnerReused,
   runnerCrossesEnvironments,
-  leakOrExposure,
+  secretLeaked,
+  repositoryExposed,
   rogueRunnerRegistered,
   deploymentGateBypassed,
   gateUnanswered,

@@ -60,12 +60,12 @@ const acts: Readonly<Record<string, Act>> = {
     webhook: (s, lateS) =>
       told(s + lateS, 'repository', by, { action: 'publicized', repository: { ...app, private: false } }),
     record: { action: 'repo.access', ...inRepository, visibility: 'public', previous_visibility: 'private' },
-    ...{ alone: 'leak-or-exposure', audit: 'leak-or-exposure', both: 'leak-or-exposure' },
+    ...{ alone: 'repository-exposed', audit: 'repository-exposed', both: 'repository-exposed' },
   },
   'repository made public, by its other webhook': {
     webhook: (s, lateS) => told(s + lateS, 'public', by, { repository: { ...app, private: false } }),
     record: { action: 'repo.access', ...inRepository, visibility: 'public', previous_visibility: 'private' },
-    ...{ alone: 'leak-or-exposure', audit: 'leak-or-exposure', both: 'leak-or-exposure' },
+    ...{ alone: 'repository-exposed', audit: 'repository-exposed', both: 'repository-exposed' },
   },
   'public repository made, called as worms call it': {
     webhook: (s, lateS) =>
@@ -74,7 +74,7 @@ const acts: Readonly<Record<string, Act>> = {
         repository: { ...app, private: false, description: 'Sha1-Hulud: The Second Coming.' },
       }),
     record: { action: 'repo.create', ...inRepository, visibility: 'public', public_repo: true },
-    ...{ alone: 'leak-or-exposure', audit: 'audit-repo-create-public', both: 'leak-or-exposure' },
+    ...{ alone: 'repository-exposed', audit: 'audit-repo-create-public', both: 'repository-exposed' },
   },
   'webhook deleted': {
     webhook: (s, lateS) => {
@@ -236,7 +236,7 @@ const acts: Readonly<Record<string, Act>> = {
         alert: { number: 4, secret_type: 'npm_token', updated_at: timeOf(s), publicly_leaked: true },
       }),
     record: { action: 'secret_scanning_alert.public_leak', ...inRepository, number: 4 },
-    ...{ alone: 'leak-or-exposure', audit: 'audit-secret-scanning-alert-public-leak', both: 'leak-or-exposure' },
+    ...{ alone: 'secret-leaked', audit: 'audit-secret-scanning-alert-public-leak', both: 'secret-leaked' },
   },
   'branch protection deleted': {
     webhook: (s, lateS) =>

@@ -133,6 +133,6 @@ export const nxSingularity: Scenario = {
   benign,
   expects: [
     { rule: 'untrusted-metadata-injection', decidingStep: 'bait', responses: ['block-user'] },
-    { rule: 'leak-or-exposure', decidingStep: 'shown', responses: ['close-exposure'] },
+    { rule: 'repository-exposed', decidingStep: 'shown', responses: ['close-exposure'] },
   ],
 };

@@ -107,6 +107,6 @@ export const shaiHulud1: Scenario = {
   benign,
   expects: [
     { rule: 'mass-workflow-push', decidingStep: 'push-3', responses: ['revoke-credential'] },
-    { rule: 'leak-or-exposure', decidingStep: 'shown', responses: ['close-exposure'] },
+    { rule: 'repository-exposed', decidingStep: 'shown', responses: ['close-exposure'] },
   ],
 };

@@ -118,7 +118,7 @@ export const shaiHulud2: Scenario = {
   attack,
   benign,
   expects: [
-    { rule: 'leak-or-exposure', decidingStep: 'created', responses: ['close-exposure'] },
+    { rule: 'repository-exposed', decidingStep: 'created', responses: ['close-exposure'] },
     { rule: 'rogue-runner-registered', decidingStep: 'registered', responses: ['stop-run', 'isolate-runner'] },
     { rule: 'rogue-runner-registered', decidingStep: 'registered', responses: ['isolate-runner'] },
     // Nobody protects a new repository, so this informs.

@@ -141,6 +141,11 @@ describe('loading rules', () => {
       config({}, { overrides: [{ rule: 'no-such' }] }),
       'overrides: there is no rule no-such',
     ],
+    [
+      'a rule of a former id',
+      config({ off: ['leak-or-exposure'] }),
+      'rules.off: there is no rule leak-or-exposure any more; name secret-leaked or repository-exposed, or both',
+    ],
     ['an unknown rule', config({ off: ['no-such-rule'] }), 'rules.off: there is no rule no-such-rule'],
     ['an unknown rule to run', config({ on: ['no-such-rule'] }), 'rules.on: there is no rule no-such-rule'],
     ['nothing to run', config({ on: ['state-*'] }), 'rules.on: no rule that is off by default begins with state-'],

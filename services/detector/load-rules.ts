@@ -10,6 +10,7 @@ import { factsOf } from '@tripline/engine/learn-facts';
 import { type ConfiguredRule, configureRule } from '@tripline/engine/settings';
 import { rule as stateFlooded } from '@tripline/engine/state-flooded';
 import { rules as ownRules } from '@tripline/rules/registry';
+import { noRule } from '@tripline/rules/retired';
 import { ConfigError } from '@tripline/runtime/load-settings';
 import { z } from 'zod';
 import type { FindingPolicies } from './record-batches.ts';
@@ -186,7 +187,7 @@ function configureAll(
   ] as [string, string][];
   for (const [where, id] of named) {
     if (refused !== null && !refused.has(id) && !all.some((rule) => rule.id === id))
-      faults.push(`${where}: there is no rule ${id}; \`tripline rules\` lists them`);
+      faults.push(`${where}: ${noRule(id)}`);
   }
   faults.push(...faultsOfSuperseding(all, refused !== null));
   if (config.rules.off.includes(stateFlooded.id)) {

@@ -1,6 +1,7 @@
 import { loadConfig } from '@tripline/config/config';
 import { loadRuleSet } from '@tripline/detector/load-rules';
 import { rules as known } from '@tripline/rules/registry';
+import { noRule } from '@tripline/rules/retired';
 import { plain } from '@tripline/runtime/plain';
 import { type Command, type Io, readArguments, UsageError } from '../command.ts';
 import { eventIdOf } from '../event-id.ts';
@@ -39,7 +40,7 @@ export const explain: Command = {
     const config = loadConfig(io.env, io.cwd);
     const set = await loadRuleSet(config);
     if (![...known, ...set.rules.map((one) => one.rule)].some(({ id }) => id === rule))
-      throw new UsageError(`there is no rule ${rule}; \`tripline rules\` lists them`);
+      throw new UsageError(noRule(rule));
     const from = momentOf('--from', values.from ?? '30d', Date.now());
     const event = eventIdOf(named);
     const explanation = await withStore(config, (db) => explainEvent({ db, config, set }, { rule, event, from }));

@@ -4,6 +4,7 @@ import type { AnyRule } from '@tripline/contracts/rule';
 import { isOn, type RuleSet } from '@tripline/detector/load-rules';
 import { defaultOf } from '@tripline/rules/defaults';
 import { rules as ownRules } from '@tripline/rules/registry';
+import { noRule } from '@tripline/rules/retired';
 import { plain } from '@tripline/runtime/plain';
 import { type Io, UsageError, UserError } from '../command.ts';
 import { sentenceFor } from '../errors.ts';
@@ -60,9 +61,7 @@ export async function showRule(
 
 function notThere({ sigma }: RuleSet, id: string): string {
   const refused = sigma.refused.find(({ rule }) => rule === id);
-  return refused === undefined
-    ? `there is no rule ${id}; \`tripline rules\` lists them`
-    : `${id} of ${refused.file} is refused: ${refused.reason}`;
+  return refused === undefined ? noRule(id) : `${id} of ${refused.file} is refused: ${refused.reason}`;
 }
 
 /** How many of each say something of the rule. */

@@ -185,7 +185,7 @@ describe('beside other rules', () => {
       untilMs: common['@timestamp'],
     });
     const reported = findings.filter(({ id }) => !superseded.has(id)).map(({ rule }) => rule);
-    expect(reported).toEqual(['leak-or-exposure']);
+    expect(reported).toEqual(['repository-exposed']);
     expect(findings.map(({ rule }) => rule)).toContain('audit-repo-access-to-public');
   });
 

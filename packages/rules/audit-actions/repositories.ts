@@ -36,7 +36,7 @@ const copies: Table = {
   remedy: [`${ask}, and where the copy is.`],
 };
 
-const leaks = ['leak-or-exposure'] as const;
+const exposures = ['repository-exposed'] as const;
 const notPublic = { visibility: ['private', 'internal'] };
 
 export const repositories: Tables = [
@@ -48,7 +48,7 @@ export const repositories: Tables = [
         'repo.create',
         'Public repository made',
         'medium',
-        { as: 'public', says: { visibility: ['public'] }, joins: leaks },
+        { as: 'public', says: { visibility: ['public'] }, joins: exposures },
       ],
       ['repo.pages_public', 'Pages of a repository made public', 'low'],
       [

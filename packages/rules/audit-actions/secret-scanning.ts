@@ -21,7 +21,7 @@ const leaked: Table = {
   why: 'Whoever can read the repository can use it.',
   remedy: ['Revoke it where it comes from, then look at what it was used for.'],
 };
-const leaks = ['leak-or-exposure'] as const;
+const leaks = ['secret-leaked'] as const;
 
 export const secretScanning: Tables = [
   [

@@ -1,67 +1,38 @@
 import type { LoggedEvent } from '@tripline/contracts/event';
 import { placeOf } from '@tripline/contracts/place';
-import { clip } from '@tripline/contracts/text';
 import { z } from 'zod';
 import { type Match, match } from './builders/match.ts';
 import { actorOf, repositoryOf } from './builders/seen.ts';
 import { isOfWorm } from './known-worms.ts';
 
-const id = 'leak-or-exposure';
-
 export const rule = match({
-  id,
-  title: 'Secret leaked, or a repository shown to everybody',
+  id: 'repository-exposed',
+  title: 'Repository shown to everybody',
   description:
-    'The provider says that a secret which it found in a repository was seen in public, or that it still opens something; or somebody made a private repository public: from then on all of its history is everybody’s. ' +
-    'A public repository with the name or description under which worms publish what they stole is critical. An alert of a secret of which nobody knows whether it opens anything is not told here.',
+    'Somebody made a private repository public: from then on all of its history is everybody’s. ' +
+    'A public repository with the name or description under which worms publish what they stole is critical.',
   severity: 'high',
   principles: [5],
-  attack: ['T1567.001', 'T1552.001'],
+  attack: ['T1567.001'],
   owasp: ['CICD-SEC-6'],
   feeds: { needs: ['github'] },
   falseAlarms: [
     'A repository that is opened on purpose: an exception for it, or for who opens repositories, made before it is announced.',
-    'Secrets that are meant to be found, in tests and examples: close their alerts as such, and keep them out of what is scanned.',
     'A repository about a worm that bears its very name: an exception for it.',
   ],
   limits: [
     'Repositories under people’s own accounts, where a worm publishes what it took from their machines: no feed of the organisation tells of them.',
-    'Whether a secret still opens anything, where the provider does not ask its issuer.',
-    'Logs of a run that were deleted soon after it: the audit log tells of the deletion (`checks.delete_logs`, `workflows.delete_workflow_run`, rows of the table), and not of which run’s age.',
   ],
   // The table has it by its name alone, for records that tell no id of the repository.
   supersedes: ['audit-repo-access-to-public'],
   on: ['dev.cdeventsx.tripline-control.changed'],
-  where: { attribute: 'tripline.control.kind', oneOf: ['secret-scanning', 'visibility', 'repository'] },
+  where: { attribute: 'tripline.control.kind', oneOf: ['visibility', 'repository'] },
   settings: { descriptions: z.array(z.string().min(8).max(300)).max(100).default([]) },
   find(event, { descriptions }) {
     const repository = repositoryOf(event);
-    if (repository === undefined) return undefined;
-    if (event.data['tripline.control.kind'] === 'secret-scanning') return leaked(event, repository.name);
-    return exposed(event, repository.name, descriptions);
+    return repository === undefined ? undefined : exposed(event, repository.name, descriptions);
   },
 });
-
-/** A secret that was seen in public, or that opens something. */
-function leaked(event: LoggedEvent, repository: string): Match | undefined {
-  const { 'tripline.control.id': alertId, 'tripline.control.name': kind = 'a secret', ...data } = event.data;
-  const { validity, publicly_leaked: isPublic } = data['tripline.control.settings'] ?? {};
-  const action = data['tripline.control.action'];
-  const inPublic = action === 'publicly_leaked' || (isPublic === 'true' && action === 'created');
-  const opens = validity === 'active' && (action === 'created' || action === 'validated' || action === 'reopened');
-  if (alertId === undefined || validity === 'inactive' || !(inPublic || opens)) return undefined;
-  const what = `${clip(kind, 100)} of ${repository} ${inPublic ? 'was seen in public' : 'still opens something'}`;
-  const where = { ...placeOf(event), repository, repositoryId: data['vcs.repository.id'] };
-  return {
-    ...{ subject: `${repository}#alert-${alertId}`, occasion: `alert ${alertId}`, what, title: what },
-    summary: `The provider’s alert ${alertId} says: ${what}. Whoever found it can use it until it is revoked where it was issued.`,
-    response: [{ action: 'revoke-credential', credential: 'leaked-token', ...where, alertId }],
-    remedy: [
-      'Revoke the secret where it was issued, before it is taken out of the repository: its history is known.',
-      'Look in its issuer’s log for uses that are not yours since it was committed.',
-    ],
-  };
-}
 
 /** A repository that everybody can see from now on, or that a worm made. */
 function exposed(event: LoggedEvent, repository: string, descriptions: readonly string[]): Match | undefined {

@@ -1,7 +1,7 @@
 import { expectTimeline } from '@tripline/testing/timeline/in-words';
 import { createStage } from '@tripline/testing/timeline/stage';
 import { expect, test } from 'vitest';
-import { rule } from './leak-or-exposure.ts';
+import { rule } from './secret-leaked.ts';
 
 test('a secret that was seen in public, or that opens something, is one finding an alert', () => {
   const { findings } = expectTimeline(
@@ -37,48 +37,6 @@ test('alerts of which nobody knows, or that are over, are silent', () => {
     09:02  ada  has other_token found in acme/app (validity active; action resolved)
     09:03  ada  has other_token found in acme/app (validity active; action assigned)
     `,
-  );
-});
-
-test('a private repository is made public', () => {
-  const { findings } = expectTimeline(rule, '09:00  mallory  makes acme/app public  ← FOUND acme/app [high]');
-  expect(findings[0]!.response).toMatchObject([
-    { action: 'close-exposure', exposure: 'public-repository', repository: 'acme/app', instance: 'github.com' },
-  ]);
-});
-
-test.each([
-  ['acme/Shai-Hulud', 'whatever'],
-  ['acme/s1ngularity-repository-0', ''],
-  ['acme/x9k2', 'Sha1-Hulud: The Second Coming.'],
-  ['acme/app-migration', 'Shai-Hulud Migration'],
-])('a worm publishes what it stole: %s, %s', (repository, description) => {
-  const described = description === '' ? '' : ` (described ${description})`;
-  expectTimeline(
-    rule,
-    `09:00  ada  creates public repository ${repository}${described}  ← FOUND ${repository} [critical]`,
-  );
-});
-
-test('public repositories of everyday, also about a worm, are silent', () => {
-  expectTimeline(
-    rule,
-    `
-    09:00  ada  creates public repository acme/website (described Our website)
-    09:01  ada  creates public repository acme/shai-hulud-detector (described Finds traces of Shai-Hulud in your repositories)
-    09:02  ada  renames repository acme/website to acme/site
-    09:03  ada  makes trunk the default of acme/app
-    `,
-  );
-});
-
-test('descriptions of your own', () => {
-  expectTimeline(
-    rule,
-    `
-    09:00  ada  creates public repository acme/x1 (described your keys are out 2027)  ← FOUND acme/x1 [critical]
-    `,
-    { settings: { 'leak-or-exposure': { descriptions: ['keys are out'] } } },
   );
 });
 
