@@ -244,6 +244,21 @@ CREATE TABLE access_policy_faults (
   CONSTRAINT access_policy_faults_pkey PRIMARY KEY (place)
 );
 
+CREATE TABLE access_promotions_told (
+  workspace text NOT NULL,
+  repository_id text NOT NULL,
+  repository text NOT NULL,
+  environment text NOT NULL,
+  told_sha256 text NOT NULL,
+  told_at timestamp with time zone NOT NULL,
+  CONSTRAINT access_promotions_told_environment_check CHECK ((environment <> ''::text)),
+  CONSTRAINT access_promotions_told_repository_check CHECK ((repository <> ''::text)),
+  CONSTRAINT access_promotions_told_repository_id_check CHECK ((repository_id <> ''::text)),
+  CONSTRAINT access_promotions_told_told_sha256_check CHECK ((told_sha256 ~ '^[0-9a-f]{64}$'::text)),
+  CONSTRAINT access_promotions_told_workspace_check CHECK ((workspace <> ''::text)),
+  CONSTRAINT access_promotions_told_pkey PRIMARY KEY (workspace, repository_id, environment)
+);
+
 CREATE TABLE access_prompt_messages (
   prompt text NOT NULL,
   channel text NOT NULL,

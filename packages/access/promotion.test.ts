@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { readLock } from './lock.ts';
 import { readPolicies } from './policy.ts';
-import { promotedFrom } from './promotion.ts';
+import { promotedFrom, promotionsOf } from './promotion.ts';
 
 const policy = (tier: string, more: string) => `
     tier: ${tier}
@@ -31,4 +31,18 @@ test('one policy that lets it in without is enough, and a namesake’s policy is
   const version = file(policy('production', `${promoted}}`), policy('production', ' } }'));
   expect(promotedFrom(production, version)).toEqual([]);
   expect(promotedFrom({ ...production, repository: { id: '99', name: 'acme/api' } }, version)).toBeUndefined();
+});
+
+test('each environment of each repository that a policy is for, once', () => {
+  const version = file(
+    policy('production', `${promoted}}`),
+    policy('production', `${promoted}}`),
+    policy('dev', ' } }'),
+  );
+  expect(promotionsOf(version)).toEqual([
+    { repository: api, environment: 'production', from: ['canary', 'staging'] },
+    { repository: api, environment: 'preview', from: [] },
+  ]);
+  // Without its id in the lock file a repository is nobody.
+  expect(promotionsOf({ ...version, lock: readLock('github: {}') })).toEqual([]);
 });

@@ -302,6 +302,11 @@ export const attributes = {
   'tripline.policy.outcome': z.enum(['in-force', 'refused']),
   /** Against the former ones: whether they give anything more. */
   'tripline.policy.change': z.enum(['first', 'wider', 'other', 'narrower', 'none']),
+  /**
+   * Of an environment: those in one of which a commit must have run before, by the policies for its repository. Empty: some policy lets
+   * it in without. Absent where no policy is for it any more.
+   */
+  'tripline.policy.promoted_from': z.array(text),
 
   // A privilege that stands by itself.
   'tripline.standing.kind': text,
@@ -322,11 +327,6 @@ export const attributes = {
   'tripline.standing.covered_by': text,
   /** What it is shared by, where tiers share it. */
   'tripline.standing.tiers': z.array(text),
-  /**
-   * Of an environment: those in one of which a commit must have run before, by the policies for its repository. Empty: some policy lets
-   * it in without. Absent where no policy is for it.
-   */
-  'tripline.standing.promoted_from': z.array(text),
 
   // A proof of who somebody is: a sign-in, a second factor, a key that was registered or removed.
   /** Whether a second factor was given: `unknown` where the provider does not tell. */

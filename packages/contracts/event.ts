@@ -140,6 +140,8 @@ export const eventTypes = {
   ],
   /** Other policies of access are in force, or were refused. */
   'dev.cdeventsx.tripline-policy.changed': ['tripline.access.policy_sha256', 'tripline.policy.outcome'],
+  /** From which environments commits may come to one, by the policies that came into force. */
+  'dev.cdeventsx.tripline-promotion.changed': ['vcs.repository.name', 'deployment.environment.name'],
   /** A privilege that stands by itself, as an inventory found it. */
   'dev.cdeventsx.tripline-standing.observed': ['tripline.standing.kind', 'tripline.standing.id'],
 } as const satisfies Record<string, readonly AttributeName[]>;

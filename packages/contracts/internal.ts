@@ -22,6 +22,7 @@ export const brokerEventTypes: ReadonlySet<EventType> = new Set<EventType>([
   'dev.cdeventsx.tripline-stepup.linked',
   'dev.cdeventsx.tripline-gate.decided',
   'dev.cdeventsx.tripline-policy.changed',
+  'dev.cdeventsx.tripline-promotion.changed',
   'dev.cdeventsx.tripline-standing.observed',
 ]);
 

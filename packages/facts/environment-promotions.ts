@@ -14,28 +14,26 @@ const promotionSchema = observedSchema.extend({ from: z.array(z.string()).nullab
 type Promotion = z.infer<typeof promotionSchema>;
 type EnvironmentPromotions = { told: Promotion[] };
 
-/** A look a day for as long as deployments are remembered. */
+/** Told as policies come into force, and again each week. */
 const bound: Bound<Promotion> = {
   ...{ kind: 'promotions', authorOf: () => '', mostPerAuthor: 100, most: 100, rolls: 'all' },
 };
 
-/** From where policies of access let commits come to an environment of a repository, look by look: a deployment is judged by what was in force. */
+/** From where policies of access let commits come to an environment of a repository, as they came into force: a deployment is judged by what was in force. */
 export const environmentPromotions: Fact<EnvironmentPromotions> = {
   id: 'environment-promotions',
   description:
-    'From which environments commits may come to one of a repository, by the policies of access that were in force at each of the broker’s daily looks.',
-  reads: ['dev.cdeventsx.tripline-standing.observed'],
+    'From which environments commits may come to one of a repository, by the policies of access as they came into force.',
+  reads: ['dev.cdeventsx.tripline-promotion.changed'],
   value: z.object({ told: z.array(promotionSchema) }) as z.ZodType<EnvironmentPromotions>,
   keys(event) {
     const data: Attributes = event.data;
     const repository = repositoryKeyOf(event);
-    const name = data['tripline.standing.name'];
-    if (data['tripline.standing.kind'] !== 'environment' || repository === undefined || name === undefined) return [];
-    return [promotionKey(repository, name)];
+    const environment = data['deployment.environment.name'];
+    return repository === undefined || environment === undefined ? [] : [promotionKey(repository, environment)];
   },
   learn(known, event, at) {
-    const data: Attributes = event.data;
-    const from = data['tripline.standing.gone'] === true ? undefined : data['tripline.standing.promoted_from'];
+    const from = (event.data as Attributes)['tripline.policy.promoted_from'];
     const told = { ...observedBy(event), from: from?.slice(0, 50).map((one) => clip(one, 200)) ?? null };
     const kept = keepBounded(known?.told ?? [], told, bound, at);
     return known !== undefined && kept === known.told ? known : { told: [...kept] };
@@ -48,6 +46,6 @@ export const environmentPromotions: Fact<EnvironmentPromotions> = {
 export const promotionKey = (repository: string, environment: string): string =>
   `${repository}~${clip(environment.toLowerCase(), 200)}`;
 
-/** From where a commit might come at a time, by the last look before it; null where no policy said. */
+/** From where a commit might come at a time, by the policies that came into force last before it; null where no policy said. */
 export const promotedAt = (known: EnvironmentPromotions | undefined, atMs: number): readonly string[] | null =>
   known?.told.findLast(({ time }) => parseTime(time) <= atMs)?.from ?? null;

@@ -130,7 +130,7 @@ test('by policies of the repository: the environments from which they promote, i
   const { findings } = expectTimeline(
     rule,
     `
-    08:00          broker   sees environment/74/31 stand (in acme/app; named live; promoted from canary)
+    08:00          broker   promotes to live of acme/app (from canary)
     09:00          mallory  starts run 7 of release in acme/app at c1
     09:01          mallory  reports deployment of run 7 to staging
     09:05          mallory  reports deployment of run 7 to Live (state in_progress)
@@ -147,11 +147,11 @@ test('honest work: what policies let in without, before they said otherwise, in 
   expectTimeline(
     rule,
     `
-    08:00          broker  sees environment/74/31 stand (in acme/app; named production; promoted from anywhere)
+    08:00          broker  promotes to production of acme/app (from anywhere)
     09:00          ada     starts run 7 of release in acme/app at c1
     09:05          ada     reports deployment of run 7 to production (state in_progress)
     09:08          ada     deploys c9 of acme/other to dev
-    day 2  08:00   broker  sees environment/74/31 stand (in acme/app; named production; promoted from staging)
+    day 2  08:00   broker  promotes to production of acme/app (from staging)
     day 2  09:00   ada     deploys c3 of acme/third to production
     day 2  09:05   ada     deploys c9 of acme/other to dev
     day 2  09:10   ada     reports deployment of run 7 to production
@@ -164,11 +164,10 @@ test('an environment without a policy, or one that is gone, is judged by the set
   expectTimeline(
     rule,
     `
-    08:00          broker   sees environment/74/31 stand (in acme/app; named production; promoted from anywhere)
-    08:00          broker   sees environment/75/33 stand (in acme/third; named production)
+    08:00          broker   promotes to production of acme/app (from anywhere)
     09:00          mallory  deploys c3 of acme/third to production
     09:05          ada      deploys c9 of acme/other to dev                                           ← FOUND acme/third@c3
-    day 2  08:00   broker   sees environment/74/31 stand (in acme/app; named production; gone)
+    day 2  08:00   broker   promotes to production of acme/app
     day 2  09:00   mallory  deploys c4 of acme/app to production
     day 2  09:05   ada      deploys c9 of acme/other to dev                                           ← FOUND acme/app@c4
     `,
@@ -186,5 +185,18 @@ test('a status that names another environment than the one before it hides nothi
     09:05  ada      deploys c9 of acme/other to dev                          ← FOUND acme/app@c1
     `,
     { settings },
+  );
+});
+
+test('policies that became stricter are held against the next deployment, however soon it is; against none before', () => {
+  expectTimeline(
+    rule,
+    `
+    08:00          broker   promotes to production of acme/app (from anywhere)
+    09:00          mallory  deploys c3 of acme/app to production
+    09:01          broker   promotes to production of acme/app (from staging)
+    09:02          mallory  deploys c4 of acme/app to production
+    09:05          ada      deploys c9 of acme/other to dev                     ← FOUND acme/app@c4
+    `,
   );
 });

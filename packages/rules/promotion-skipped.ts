@@ -16,7 +16,7 @@ export const rule = fromFacts({
   title: 'Deployed to production without staging',
   description:
     'A commit was deployed to an environment, and no deployment of it to one that comes before had succeeded until then: nobody has seen it run. Which come before, the policies of access say, where one is for the repository and environment: those of the tiers that each of them names as `promotedFrom`, and none where one names no tier. ' +
-    'Of all other environments the settings say it: those of `staging` before those of `production`, of all repositories that have one of each. It finds nothing until either says so. A deployment is held against the policies that the broker’s last look before it told of. A commit that somebody deploys under a break-glass record of theirs is in order.',
+    'Of all other environments the settings say it: those of `staging` before those of `production`, of all repositories that have one of each. It finds nothing until either says so. A deployment is held against the policies that were in force when it began. A commit that somebody deploys under a break-glass record of theirs is in order.',
   severity: 'high',
   principles: [4],
   attack: ['T1677'],
@@ -33,7 +33,7 @@ export const rule = fromFacts({
   limits: [
     'Deployments that are not told to the provider, such as those of a GitOps controller without a deployment’s record.',
     'Whether what ran in staging was built of the commit that it says: an attestation would tell.',
-    'Policies that changed since the broker’s last look, a day ago at most, and environments that it may not read: of these the settings say what comes before.',
+    'A broker that never said from where its policies promote: then the settings say what comes before.',
   ],
   feeds: {
     needs: ['github'],

@@ -26,6 +26,7 @@ import { type CurrentPolicies, createLocalPolicies } from './local-policies.ts';
 import { createMeasures } from './measures.ts';
 import { type Mode, modeOf } from './mode.ts';
 import { createRepositoryPolicies } from './policies.ts';
+import { startPromotions } from './promotions.ts';
 import { startRequesting } from './requesting.ts';
 import { createRooms, type RoomSizes } from './rooms.ts';
 import { createRoutes } from './routes.ts';
@@ -129,8 +130,11 @@ export async function createBroker(parts: BrokerParts, seams: BrokerSeams = {}):
       makeId: randomUUID,
     });
     const append = (events: readonly TriplineEvent[]) => appendEvents(parts, events);
-    if (settings.eventKeys !== undefined)
+    if (settings.eventKeys !== undefined) {
       opened('looks at what stands', startStandingLooks({ config, db, clock, logger, policies, append }));
+      if (hasLog)
+        opened('from where policies promote', startPromotions({ config, db, clock, logger, policies, append }));
+    }
     opened('forgetting', startForgetting(parts, config.retentionDays * dayMs));
     return {
       mode,

@@ -89,9 +89,7 @@ test('tells the log of what stands, once a day and only of what is other than it
   expect(of('secret/74/PROD_KEY@production')[0]?.data).not.toHaveProperty(['tripline.standing.tiers']);
   expect(of('environment/74/31')[0]?.data).toMatchObject({
     ...{ 'vcs.repository.id': '74', 'tripline.standing.name': 'production' },
-    'tripline.standing.promoted_from': ['staging'],
   });
-  expect(of('environment/74/32')[0]?.data).toMatchObject({ 'tripline.standing.promoted_from': [] });
   told.length = 0;
   expect(await look()).toBe(false);
   nowMs += dayMs;

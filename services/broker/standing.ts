@@ -1,8 +1,6 @@
 import { createHash } from 'node:crypto';
 import { coveredBy } from '@tripline/access/covered';
-import type { Version } from '@tripline/access/diff';
 import { sharedByTiers } from '@tripline/access/isolation';
-import { promotedFrom } from '@tripline/access/promotion';
 import { idleMs, type Standing, type StandingLook } from '@tripline/access/standing';
 import type { Config } from '@tripline/config/config';
 import type { Attributes } from '@tripline/contracts/attributes';
@@ -172,7 +170,6 @@ async function tell(
       version === undefined ? undefined : coveredBy(row, version, organization),
     ),
     ...optional('tripline.standing.tiers', shared.get(row.id)),
-    ...optional('tripline.standing.promoted_from', version === undefined ? undefined : promotedTo(row, version)),
   });
   const events: { told?: ToldStanding; gone?: string; event: TriplineEvent }[] = [];
   const event = (id: string, sha256: string, data: Attributes) => {
@@ -205,14 +202,6 @@ async function tell(
     await noteTold(db, organization, { told, gone: some.flatMap((one) => one.gone ?? []) });
   }
   return events.length;
-}
-
-/** Of an environment: from which others policies let commits come to it. */
-function promotedTo({ kind, id, name, repositories }: Standing, version: Pick<Version, 'file' | 'lock'>) {
-  const repositoryId = repositoryIdOf(id);
-  if (kind !== 'environment' || repositoryId === undefined || repositories === 'all') return undefined;
-  const repository = { id: repositoryId, name: repositories[0] ?? '' };
-  return promotedFrom({ environment: name, repository }, version);
 }
 
 const repositoryIdOf = (id: string): string | undefined => /^(?:deploy-key|secret|environment)\/(\d+)\//.exec(id)?.[1];

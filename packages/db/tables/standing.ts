@@ -9,6 +9,14 @@ export type StandingTables = {
     whole_at: Date | null;
     fault: string | null;
   };
+  access_promotions_told: {
+    workspace: string;
+    repository_id: string;
+    repository: string;
+    environment: string;
+    told_sha256: string;
+    told_at: Date;
+  };
   standing_privileges: {
     organization: string;
     id: string;

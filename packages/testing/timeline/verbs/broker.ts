@@ -87,15 +87,25 @@ export const broker = [
       ...(change === undefined ? {} : { 'tripline.policy.change': change as 'wider' }),
     });
   }),
+  /** Of the policies that came into force. Options: `from <environment>, <environment>` or `from anywhere`; without one no policy is for it any more. */
+  verb('promotes to {environment} of {repository}', (said, stage) => {
+    const from = said.option('from');
+    const { full_name, id } = stage.repository(said.the('repository'));
+    tell(stage, 'dev.cdeventsx.tripline-promotion.changed', {
+      ...{ 'vcs.provider.name': 'github', 'tripline.provider.instance': 'github.com' },
+      ...{ 'vcs.repository.name': full_name, 'vcs.repository.id': String(id) },
+      'deployment.environment.name': said.the('environment'),
+      ...(from === undefined ? {} : { 'tripline.policy.promoted_from': from === 'anywhere' ? [] : listed(from) }),
+    });
+  }),
   /**
    * The daily look: `sees deploy-key/74/12 stand`. Options: `unused since <date>`, `beside policy <name>`, `shared by <tier>, <tier>`,
-   * `in <owner/name>`, `gone`; of an environment `named <name>`, `promoted from <environment>, <environment>` or `promoted from anywhere`.
+   * `in <owner/name>`, `gone`.
    */
   verb('sees {thing} stand', (said, stage) => {
     const [since, policy, tiers, repository] = ['unused since', 'beside policy', 'shared by', 'in'].map((one) =>
       said.option(one),
     );
-    const [name, from] = [said.option('named'), said.option('promoted from')];
     const thing = said.the('thing');
     const where = repository === undefined ? undefined : stage.repository(repository);
     tell(stage, 'dev.cdeventsx.tripline-standing.observed', {
@@ -104,8 +114,6 @@ export const broker = [
       ...(since === undefined ? {} : { 'tripline.standing.idle_since': `${since}T00:00:00Z` }),
       ...(policy === undefined ? {} : { 'tripline.standing.covered_by': policy }),
       ...(tiers === undefined ? {} : { 'tripline.standing.tiers': listed(tiers) }),
-      ...(name === undefined ? {} : { 'tripline.standing.name': name }),
-      ...(from === undefined ? {} : { 'tripline.standing.promoted_from': from === 'anywhere' ? [] : listed(from) }),
       ...(where === undefined ? {} : { 'vcs.repository.name': where.full_name, 'vcs.repository.id': String(where.id) }),
       ...(said.option('gone') === undefined ? {} : { 'tripline.standing.gone': true as const }),
     });
