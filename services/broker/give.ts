@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Decision } from '@tripline/access/decide';
 import type { Known } from '@tripline/access/known';
-import type { Give } from '@tripline/access/policy';
+import type { Give, Policy } from '@tripline/access/policy';
 import { failed } from '@tripline/access/reason';
 import type { TriplineEvent } from '@tripline/contracts/event';
 import type { Entity } from '@tripline/contracts/finding';
@@ -16,7 +16,7 @@ import type { Asking, ExchangeParts, Giving } from './asking.ts';
 import { decidedEvent, grantAttributes } from './decided.ts';
 import { noteNotMinted, recordMinted } from './store/credentials.ts';
 import { type Intended, type IntendedGrant, intend, mostOfJob, undo } from './store/grants.ts';
-import { readMeanwhile } from './store/meanwhile.ts';
+import { type Meanwhile, readMeanwhile } from './store/meanwhile.ts';
 
 type GiveParts = ExchangeParts & { giving: Giving };
 
@@ -45,7 +45,13 @@ export async function give(
   const planned = plan(asking, giving.minters);
   if ('answer' in planned) return planned.answer;
   const longestUntilMs = askedMs + asking.policy.max;
-  const intended = await intend(db, grantOf(asking, planned.parts, things, longestUntilMs), giving.mostAnHour);
+  const minds = {
+    workspace: asking.workspace,
+    things: asking.policy.needs.noIncident === undefined ? undefined : things,
+  };
+  const intended = await intend(db, grantOf(asking, planned.parts, things, longestUntilMs), {
+    ...{ mostAnHour: giving.mostAnHour, minds },
+  });
   if (intended.result === 'ended') return jobEnded;
   if (intended.result === 'capped') return capReached(parts, asking, intended);
   if (intended.isFirst) logger.warn({ policy: policyName, grant: id }, 'the first grant of this policy');
@@ -55,7 +61,11 @@ export async function give(
     const mintMs = clock.nowMs();
     fault = await mintAll(parts, asking, planned.parts, {
       ...{ minted, untilMs: longestUntilMs },
-      refusalNow: () => refusalNow(parts, asking, { things, decideAgain }),
+      refusalNow: (nth) =>
+        refusalNow(parts, asking, {
+          read: nth === 0 ? intended.meanwhile : readMeanwhile(db.pool, minds),
+          decideAgain,
+        }),
     });
     if (fault === undefined) {
       const mintedMs = clock.nowMs();
@@ -84,14 +94,12 @@ export async function give(
 async function refusalNow(
   parts: GiveParts,
   asking: Asking,
-  { things, decideAgain }: Pick<Granted, 'things' | 'decideAgain'>,
+  { read: reading, decideAgain }: Pick<Granted, 'decideAgain'> & { read: Promise<Meanwhile> },
 ): Promise<Answer | undefined> {
   const inForce = parts.policies();
   if (!('sha256' in inForce) || inForce.sha256 !== asking.policies.sha256)
     return refuse('ended-meanwhile', 'The policies changed while it was decided: ask again');
-  const { workspace, policy } = asking;
-  const of = { workspace, things: policy.needs.noIncident === undefined ? undefined : things };
-  const read = await readMeanwhile(parts.db, of).catch((error: NodeJS.ErrnoException) => {
+  const read = await reading.catch((error: NodeJS.ErrnoException) => {
     const fault = describeDatabaseFault(error);
     parts.logger.error(
       { fault, code: error.code },
@@ -150,11 +158,11 @@ async function mintAll(
   parts: GiveParts,
   asking: Asking,
   planned: readonly Part[],
-  options: { minted: MintedPart[]; untilMs: number; refusalNow: () => Promise<Answer | undefined> },
+  options: { minted: MintedPart[]; untilMs: number; refusalNow: (nth: number) => Promise<Answer | undefined> },
 ): Promise<Fault | undefined> {
   const { minted, untilMs, refusalNow } = options;
   for (const part of planned) {
-    const refusal = await refusalNow();
+    const refusal = await refusalNow(part.nth);
     if (refusal !== undefined) return { answer: refusal, mayBeAlive: false };
     const answer = await part.minter.mint(orderOf(asking, part, untilMs));
     if (answer.result !== 'minted') {
@@ -259,7 +267,7 @@ function eventsOf(
 ): TriplineEvent[] {
   const { id, workspace, policy } = asking;
   const atMs = clock.nowMs();
-  const entry = createHash('sha256').update(JSON.stringify(policy)).digest('hex');
+  const entry = entryOf(policy);
   return [
     decidedEvent(asking, decision, { atMs, isDryRun: false }),
     ...minted.map(({ nth, kind, minted: { tokenHash, scopes, expiresAtMs } }) =>
@@ -277,6 +285,17 @@ function eventsOf(
       ),
     ),
   ];
+}
+
+/** SHA-256 of a policy, each hashed once: those of one version are given by again and again. */
+const entries = new WeakMap<Policy, string>();
+
+function entryOf(policy: Policy): string {
+  const known = entries.get(policy);
+  if (known !== undefined) return known;
+  const entry = createHash('sha256').update(JSON.stringify(policy)).digest('hex');
+  entries.set(policy, entry);
+  return entry;
 }
 
 /** What the job gets. Nobody else is told a value, and it is told once. */

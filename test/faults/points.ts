@@ -80,7 +80,7 @@ const places: Readonly<Record<string, RegExp>> = {
   'broker.spend': /^sql access-spend$/,
   'broker.gather': /^sql known-run$/,
   'broker.intend': /^sql access-intend$/,
-  'broker.kill-switch': /^sql remediation-stopped$/,
+  'broker.kill-switch': /^sql access-meanwhile$/,
   'broker.mint': /^http POST \/app\/installations\/N\/access_tokens$/,
   'broker.touched': /^sql access-touched$/,
   'broker.record': /^sql access-record$/,
