@@ -125,6 +125,22 @@ test('a provider that hangs holds up no other’s, and what failed holds up noth
   await revoking.close();
 });
 
+test('a log that does not answer holds up no revocation', async () => {
+  for (let n = 0; n < 40; n += 1) await ended(`g${n}`);
+  const parts = revoker(dead);
+  const hanging = Promise.withResolvers<void>();
+  const append: RevokerParts['append'] = async (events) => {
+    await hanging.promise;
+    await parts.append(events);
+  };
+  const revoking = startRevoking({ ...parts, append });
+  await expect.poll(() => parts.asked.length, { interval: 5, timeout: 10_000 }).toBe(40);
+  expect(parts.told).toEqual([]);
+  hanging.resolve();
+  await revoking.close();
+  expect(parts.told).toHaveLength(40);
+});
+
 test('what is revoked by its handle needs no value', async () => {
   await ended('g1', { kind: 'vault', sealed: null });
   const { revoke, asked } = revoker({ result: 'dead', by: 'dead-already' });

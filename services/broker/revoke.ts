@@ -31,6 +31,8 @@ export const toldAfterMs = 60_000;
 export const claimMs = 30_000;
 /** Of revocations of a kind under way at once: they mostly wait for its provider. */
 const most: Readonly<Record<GiveKind, number>> = { github: 32, aws: 32, vault: 32, gitlab: 32 };
+/** Of revocations under way at once, those that are dead and wait for the log included: fewer than finish before their claims expire. */
+const mostInHand = 512;
 /** New ones are signalled by NOTIFY; polling finds those that become due. */
 const pollMs = 1000;
 const firstPauseMs = 500;
@@ -45,7 +47,9 @@ const expiryMarginMs = 60_000;
  */
 export function startRevoking(parts: RevokerParts): { close: () => Promise<void> } {
   const by = randomUUID();
-  const inHand = new Map<Promise<void>, GiveKind>();
+  const inHand = new Set<Promise<void>>();
+  /** Kinds of those that their provider has yet to answer about: what the log is told of takes no other’s room. */
+  const atProvider = new Map<Revocation, GiveKind>();
   const working = workOnSignals(
     parts,
     {
@@ -53,19 +57,25 @@ export function startRevoking(parts: RevokerParts): { close: () => Promise<void>
       failing: 'reading which credentials are to be revoked failed; retrying',
     },
     async () => {
-      for (const revocation of await claim(parts, by, [...inHand.values()])) {
-        const revoking: Promise<void> = revoke(parts, by, revocation).finally(() => {
+      if (inHand.size >= mostInHand) return;
+      for (const revocation of await claim(parts, by, [...atProvider.values()])) {
+        atProvider.set(revocation, revocation.kind);
+        const answered = () => {
+          if (atProvider.delete(revocation)) working.notify();
+        };
+        const revoking: Promise<void> = revoke(parts, by, revocation, answered).finally(() => {
+          if (inHand.size >= mostInHand) working.notify();
           inHand.delete(revoking);
-          working.notify();
+          answered();
         });
-        inHand.set(revoking, revocation.kind);
+        inHand.add(revoking);
       }
     },
   );
   return {
     async close() {
       await working.close();
-      await Promise.all(inHand.keys());
+      await Promise.all(inHand);
     },
   };
 }
@@ -77,10 +87,10 @@ export async function revokeDue(parts: RevokerParts, by: string): Promise<number
   return due.length;
 }
 
-/** `inHand`: kinds of those that are under way. */
-async function claim({ db, clock }: RevokerParts, by: string, inHand: readonly GiveKind[]): Promise<Revocation[]> {
+/** `atProvider`: kinds of those that are under way there. */
+async function claim({ db, clock }: RevokerParts, by: string, atProvider: readonly GiveKind[]): Promise<Revocation[]> {
   const rooms = new Map(Object.entries(most) as [GiveKind, number][]);
-  for (const kind of inHand) rooms.set(kind, rooms.get(kind)! - 1);
+  for (const kind of atProvider) rooms.set(kind, rooms.get(kind)! - 1);
   if ([...rooms.values()].every((room) => room === 0)) return [];
   const nowMs = clock.nowMs();
   return claimRevocations(db, { by, nowMs, forMs: claimMs }, rooms);
@@ -89,8 +99,16 @@ async function claim({ db, clock }: RevokerParts, by: string, inHand: readonly G
 /** When the provider said that it is dead, and how it came to be; the latter is not kept while the log is away. */
 type Death = { atMs: number; deadBy?: Attributes['tripline.credential.dead_by'] };
 
-/** Never rejects: what cannot be noted is due again when its claim expires. */
-async function revoke(parts: RevokerParts, by: string, revocation: Revocation): Promise<void> {
+/**
+ * Never rejects: what cannot be noted is due again when its claim expires. `answered` is called once its provider says that it is dead;
+ * not where that was known before, so that what the log is owed is told a few at a time.
+ */
+async function revoke(
+  parts: RevokerParts,
+  by: string,
+  revocation: Revocation,
+  answered: () => void = () => {},
+): Promise<void> {
   const { clock, logger, measures } = parts;
   const { grant, nth, kind, why, deadMs } = revocation;
   const log = logger.child({ grant, nth, kind, why });
@@ -99,6 +117,7 @@ async function revoke(parts: RevokerParts, by: string, revocation: Revocation): 
     if (deadMs !== null) return await finish(parts, by, revocation, { atMs: deadMs });
     const answer = await ask(parts, revocation);
     measures.revocations.inc({ why, outcome: answer.result === 'dead' ? answer.by : 'not-yet' });
+    if (answer.result === 'dead') answered();
     const nowMs = clock.nowMs();
     if (answer.result === 'dead') return await finish(parts, by, revocation, { atMs: nowMs, deadBy: answer.by });
     if (nowMs >= revocation.expiresAtMs + expiryMarginMs)
