@@ -1267,12 +1267,13 @@ BEGIN
   PERFORM pg_advisory_xact_lock(hashtextextended(own_key, 0));
   RETURN QUERY
     SELECT e.key, e.ended_at,
-      (SELECT count(*)::integer FROM access_grants WHERE workspace = of_workspace AND policy = of_policy AND asked_at > since),
+      (SELECT count(*)::integer FROM access_grants
+       WHERE workspace = of_workspace AND policy = of_policy AND asked_at > since AND ending_why IS DISTINCT FROM 'not-recorded'),
       own.to_job,
       EXISTS (SELECT FROM access_grants WHERE workspace = of_workspace AND policy = of_policy),
       own.former
     FROM (
-      SELECT (count(*) FILTER (WHERE asked_at > since))::integer AS to_job,
+      SELECT (count(*) FILTER (WHERE asked_at > since AND ending_why IS DISTINCT FROM 'not-recorded'))::integer AS to_job,
         coalesce(array_agg(id ORDER BY id) FILTER (WHERE ending_at IS NULL), '{}') AS former
       FROM access_grants WHERE job_key = own_key AND policy = of_policy
     ) AS own

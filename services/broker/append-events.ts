@@ -9,7 +9,7 @@ import { appendWithin } from '@tripline/stream/append-within';
 import { type Stream, topics } from '@tripline/stream/stream';
 
 /** A log that takes longer to acknowledge counts as away, in ms: a job waits for the answer. */
-const appendTimeoutMs = 5000;
+export const appendTimeoutMs = 5000;
 
 /** What the log is told under the broker’s own keys; see packages/contracts/internal.ts. */
 export type EventParts = {

@@ -12,6 +12,7 @@ import type { RateLimit } from './address-limit.ts';
 import type { EventParts } from './append-events.ts';
 import type { JobKeys } from './keys.ts';
 import type { CurrentPolicies, PoliciesInForce } from './local-policies.ts';
+import type { WatchedLog } from './log-away.ts';
 import type { Measures } from './measures.ts';
 import type { Rooms } from './rooms.ts';
 import type { Seals } from './seal.ts';
@@ -63,6 +64,7 @@ export type ExchangeParts = EventParts & {
   makeId: () => string;
   /** Whether every end of a job is known that the log held at the start: before, nothing is decided. */
   isCaughtUp: () => boolean;
+  takesEvents: WatchedLog['takesEvents'];
   /** Asks people to stand for a run; absent where no second factor is configured. */
   openStepUp?: ((asking: Asking) => Promise<StepUpLink>) | undefined;
   /** Who stands for its run; absent where no second factor is configured. */

@@ -23,6 +23,7 @@ import { startForgetting } from './forgetting.ts';
 import { createGather } from './gather.ts';
 import { gateHears, startGating, watchForGate } from './gating.ts';
 import { type CurrentPolicies, createLocalPolicies } from './local-policies.ts';
+import { watchLog } from './log-away.ts';
 import { createMeasures } from './measures.ts';
 import { type Mode, modeOf } from './mode.ts';
 import { createRepositoryPolicies } from './policies.ts';
@@ -71,8 +72,10 @@ export type BrokerParts = { config: Config; db: Db; stream: Stream; logger: Logg
  * Answers jobs that ask for access. Without all that it takes to give some, it says what it would have decided.
  * @throws {ConfigError} the settings are half of something.
  */
-export async function createBroker(parts: BrokerParts, seams: BrokerSeams = {}): Promise<Broker> {
-  const { config, db, stream, logger, clock, metrics } = parts;
+export async function createBroker(given: BrokerParts, seams: BrokerSeams = {}): Promise<Broker> {
+  const { stream, takesEvents } = watchLog(given.stream);
+  const parts = { ...given, stream };
+  const { config, db, logger, clock, metrics } = parts;
   const { identity, broker: settings } = config;
   const mode = modeOf(config);
   if (mode.isDryRun) {
@@ -125,6 +128,7 @@ export async function createBroker(parts: BrokerParts, seams: BrokerSeams = {}):
       ...{ giving, approvalFor: stepUps?.approvalFor, openStepUp: seams.openStepUp ?? stepUps?.openStepUp },
       stsAudience: stsAudienceOf(identity.audience),
       isCaughtUp: seams.isCaughtUp ?? ending?.caughtUp ?? (() => true),
+      takesEvents,
       jobLimit: createRateLimit(rateOfJob, () => clock.nowMs()),
       rooms: createRooms(seams.rooms ?? roomSizes),
       makeId: randomUUID,

@@ -30,6 +30,7 @@ export async function exchange(parts: ExchangeParts, asked: Asked): Promise<Answ
   const keys = keysOfJob(job, { workspace, instance: instanceOfIssuer(job.issuer) });
   const allowed = parts.jobLimit.take(jobKeyOf(keys));
   if (!allowed.ok) return jobAsksTooOften(allowed.retryAfterS);
+  await parts.takesEvents();
   const { isFirst, hasEnded, told } = await spend(parts.db, job, { keys, workspace });
   if (!isFirst) return tokenSpent;
   if (hasEnded) return jobEnded;

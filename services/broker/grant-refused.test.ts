@@ -50,6 +50,19 @@ describe('nothing is handed out', () => {
     expect((await broker.ask(await issuer.token())).status).toBe(201);
   });
 
+  test('where the log is known to be away: nothing more is minted, and a token is as good as before once it is back', async () => {
+    const broker = await s.start();
+    s.stream.away = true;
+    await broker.ask(await issuer.token());
+    const token = await issuer.token();
+    for (let nth = 0; nth < 3; nth += 1)
+      expect(await broker.ask(token)).toMatchObject({ status: 503, body: { error: { reason: 'log-away' } } });
+    expect(s.github.orders).toHaveLength(1);
+    expect(s.vault.orders).toHaveLength(1);
+    s.stream.away = false;
+    expect((await broker.ask(token)).status).toBe(201);
+  });
+
   test('of two credentials where one fails', async () => {
     const broker = await s.start();
     s.vault.fails = { result: 'refused', retry: false, reason: 'no-such-role', message: 'there is no role deploy' };
@@ -141,6 +154,17 @@ describe('nothing is handed out', () => {
     const statuses: number[] = [];
     for (let nth = 0; nth < 21; nth += 1) statuses.push((await broker.ask(await issuer.token())).status);
     expect(statuses).toEqual([...Array.from({ length: 20 }, () => 201), 429]);
+    expect((await broker.ask(await issuer.token({ check_run_id: '7' }))).status).toBe(201);
+  });
+
+  test('by no cap for what nobody was handed, such as while a provider was away for minutes', async () => {
+    const broker = await s.start({ settings: { broker: { grantsPerHour: 21 } } });
+    s.github.fails = { result: 'unknown', reason: 'no-answer', message: 'no answer came' };
+    const statuses: number[] = [];
+    for (let nth = 0; nth < 22; nth += 1) statuses.push((await broker.ask(await issuer.token())).status);
+    expect(new Set(statuses)).toEqual(new Set([503]));
+    s.github.fails = undefined;
+    expect((await broker.ask(await issuer.token())).status).toBe(201);
     expect((await broker.ask(await issuer.token({ check_run_id: '7' }))).status).toBe(201);
   });
 

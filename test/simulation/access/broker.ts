@@ -9,6 +9,7 @@ import { exchange } from '@tripline/broker/exchange';
 import { createGather } from '@tripline/broker/gather';
 import { returnGrant } from '@tripline/broker/give-back';
 import type { CurrentPolicies, PoliciesInForce } from '@tripline/broker/local-policies';
+import { watchLog } from '@tripline/broker/log-away';
 import { createMeasures } from '@tripline/broker/measures';
 import { createRooms } from '@tripline/broker/rooms';
 import { createSeals } from '@tripline/broker/seal';
@@ -78,7 +79,8 @@ export async function startBroker(
     whichEnded: SweepParts['whichEnded'];
   },
 ): Promise<SimulatedBroker> {
-  const { db, stream, logger, providers, policies, whichEnded } = of;
+  const { db, logger, providers, policies, whichEnded } = of;
+  const { stream, takesEvents } = watchLog(of.stream);
   const { clock, metrics } = platform(life);
   const seals = createSeals(['a-key-of-seals-for-the-simulation']);
   const app = { ...config.github.app!, apiUrl: 'https://github.simulated', fetch: providers.fetchOf(life) };
@@ -115,6 +117,7 @@ export async function startBroker(
       return id;
     },
     isCaughtUp: ending.caughtUp,
+    takesEvents,
     giving: { minters, seals, mostAnHour: 10_000 },
   };
   return {
