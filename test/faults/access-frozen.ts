@@ -1,23 +1,23 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { freshDatabaseOn } from '../../packages/testing/postgres/fresh-database.ts';
 import { type AccessGround, accessDifferences, openAccess } from './access-ground.ts';
+import { type LogPlace, onLog, openAccessPlay } from './access-play.ts';
 import type { Fault } from './fault.ts';
 import { until } from './service-process.ts';
 
 /** Half of them are given something by both brokers before, and half ask the one that freezes as it does. */
 const jobsARound = 8;
-/** A revoker that is frozen loses its claims after 30 s, and its lease of the log after 2 s. */
+/** A revoker that is frozen loses its claims after 30 s, and its lease of the log after 2 s, in Kafka after 6 s. */
 const patienceMs = 60_000;
 const aheadMs = 10 * 60_000;
 
 /** One of two brokers is frozen while it gives, hears of ends or revokes, and thawed once the other did all that is to be done. */
-export const accessFrozen: Fault = {
-  name: 'access-frozen',
-  what: 'one of two brokers frozen (SIGSTOP) while jobs are given something and end',
+const accessFrozenOn = (log: LogPlace): Fault => ({
+  ...onLog(log, 'access-frozen', 'one of two brokers frozen (SIGSTOP) while jobs are given something and end'),
   sizes: { ci: 1, full: 20, unit: 'rounds' },
   async run({ postgresUrl, say }, size) {
-    const database = await freshDatabaseOn(postgresUrl);
-    const ground = await openAccess(database);
+    const play = await openAccessPlay(postgresUrl, log);
+    const { ground } = play;
     const [victim, other] = [ground.start(), ground.start()];
     const handedOut = new Map<string, number>();
     ground.github.provider.delayMs = 10;
@@ -63,11 +63,12 @@ export const accessFrozen: Fault = {
       };
     } finally {
       for (const one of [victim, other]) await one.kill();
-      await ground.close();
-      await database.close();
+      await play.close();
     }
   },
-};
+});
+export const accessFrozen = accessFrozenOn('Postgres');
+export const accessFrozenOnKafka = accessFrozenOn('Kafka');
 
 /** A broker whose clock is wrong beside one whose clock is right. */
 export const accessClock: Fault = {

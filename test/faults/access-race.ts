@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { freshDatabaseOn } from '../../packages/testing/postgres/fresh-database.ts';
-import { type AccessGround, accessDifferences, openAccess, persistently } from './access-ground.ts';
+import { type AccessGround, accessDifferences, persistently } from './access-ground.ts';
+import { type LogPlace, onLog, openAccessPlay } from './access-play.ts';
 import type { Fault } from './fault.ts';
 import { until } from './service-process.ts';
 
@@ -15,13 +15,12 @@ const patienceMs = 30_000;
  * Jobs that end before, while and after they are given something, over two replicas, at a GitHub that now and then fails, limits or
  * breaks off.
  */
-export const accessRace: Fault = {
-  name: 'access-race',
-  what: 'jobs that end while they are given something, at two brokers',
-  sizes: { ci: 400, full: 100_000, unit: 'jobs' },
+const accessRaceOn = (log: LogPlace, sizes: { ci: number; full: number }): Fault => ({
+  ...onLog(log, 'access-race', 'jobs that end while they are given something, at two brokers'),
+  sizes: { ...sizes, unit: 'jobs' },
   async run({ postgresUrl, say }, size) {
-    const database = await freshDatabaseOn(postgresUrl);
-    const ground = await openAccess(database);
+    const play = await openAccessPlay(postgresUrl, log);
+    const { ground } = play;
     const replicas = [ground.start(), ground.start()];
     ground.github.provider.delayMs = 5;
     let asked = 0;
@@ -52,11 +51,12 @@ export const accessRace: Fault = {
       };
     } finally {
       for (const one of replicas) await one.kill();
-      await ground.close();
-      await database.close();
+      await play.close();
     }
   },
-};
+});
+export const accessRace = accessRaceOn('Postgres', { ci: 400, full: 100_000 });
+export const accessRaceOnKafka = accessRaceOn('Kafka', { ci: 100, full: 20_000 });
 
 /**
  * Jobs that ask, each at one of `urls`, and end, from before they ask until after they were answered.

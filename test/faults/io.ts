@@ -2,7 +2,7 @@ import childProcess from 'node:child_process';
 import { subscribe } from 'node:diagnostics_channel';
 import fs from 'node:fs';
 import fsPromises, { type FileHandle } from 'node:fs/promises';
-import { syncBuiltinESMExports } from 'node:module';
+import { createRequire, syncBuiltinESMExports } from 'node:module';
 import pg from 'pg';
 
 /** Right before an I/O begins, and right after it succeeded. */
@@ -16,6 +16,7 @@ export type Watcher = (when: When, what: string) => void;
  *   wrote>` of a transaction's end
  * - `fs <function> <kind of file>`
  * - `http <method> <path>`, without numbers and ids
+ * - `kafka <request>`, as its protocol names it
  * - `run <program>`
  *
  * To be called before what is watched is imported.
@@ -24,6 +25,7 @@ export function watchIo(watch: Watcher): void {
   watchDatabase(watch);
   watchFiles(watch);
   watchHttp(watch);
+  watchKafka(watch);
   const { spawn } = childProcess;
   childProcess.spawn = ((program: string, ...more: unknown[]) => {
     // What is run as another user, or by a shell, is an argument.
@@ -144,4 +146,20 @@ function watchHttp(watch: Watcher): void {
     `http ${request.method} ${request.path.split('?')[0]!.replace(/\b\d+\b/g, 'N')}`;
   subscribe('undici:request:create', (message) => watch('before', labelled(message as never)));
   subscribe('undici:request:headers', (message) => watch('after', labelled(message as never)));
+}
+
+type KafkaConnection = { send: (call: { request: { apiName: string } }) => Promise<unknown> };
+
+function watchKafka(watch: Watcher): void {
+  const { prototype } = createRequire(import.meta.url)('kafkajs/src/network/connection') as {
+    prototype: KafkaConnection;
+  };
+  const { send } = prototype;
+  prototype.send = async function (this: KafkaConnection, call) {
+    const what = `kafka ${call.request.apiName}`;
+    watch('before', what);
+    const answer = await send.call(this, call);
+    watch('after', what);
+    return answer;
+  };
 }

@@ -1,27 +1,27 @@
 import { credentialHash } from '@tripline/runtime/redact';
-import { freshDatabaseOn } from '../../packages/testing/postgres/fresh-database.ts';
-import { accessDifferences, openAccess } from './access-ground.ts';
+import { accessDifferences } from './access-ground.ts';
+import { type LogPlace, openAccessPlay } from './access-play.ts';
 import { pointsOf } from './points.ts';
 import { until } from './service-process.ts';
 import type { Victim } from './victim.ts';
 
 /** Jobs that ask at once: each may leave a token that nobody was given. */
 const atOnce = 2;
+/** It asks for keys once an hour, and joins its group as it starts. */
+const onceAStart = /keys|join/;
+const atPostgresLog = /-(?:append|read)$/;
 
 /**
  * The broker, which gives jobs tokens and revokes them as they end. GitHub cannot be asked for what was minted and not recorded: such
  * a token is nobody's, at most one for each job that asked as it died, and expires.
  */
-export const broker: Victim = {
-  service: 'broker',
+const brokerOn = (log: LogPlace): Pick<Victim, 'compared' | 'passings' | 'canPass' | 'open'> => ({
   compared: 'what was handed out with what the log names; what lives at the provider with what nobody was handed',
-  points: pointsOf('broker'),
   passings: 8,
-  // It asks for them once an hour.
-  canPass: (point, passing) => passing === 1 || !/keys/.test(point),
-  async open(ground) {
-    const database = await freshDatabaseOn(ground.postgresUrl);
-    const access = await openAccess(database);
+  canPass: (point, passing) => passing === 1 || !onceAStart.test(point),
+  async open({ postgresUrl }) {
+    const play = await openAccessPlay(postgresUrl, log);
+    const access = play.ground;
     const { db, github } = access;
     const handedOut = new Map<string, number>();
     let jobs = 0;
@@ -64,7 +64,7 @@ export const broker: Victim = {
       async finish() {
         await letTimePass();
         const last = access.start();
-        await last.url;
+        await live(await last.url);
         let open: unknown[] = [];
         const settled = async () => {
           const { rows } = await db.pool.query(
@@ -90,10 +90,18 @@ export const broker: Victim = {
           ...(handedOut.size === 0 ? [`of ${jobs} jobs none was given anything, which proves nothing`] : []),
         ];
       },
-      async close() {
-        await access.close();
-        await database.close();
-      },
+      close: play.close,
     };
   },
+});
+
+export const broker: Victim = { service: 'broker', points: pointsOf('broker'), ...brokerOn('Postgres') };
+
+/** Each death costs the next one the 6 s after which Kafka gives up the dead. */
+export const brokerOnKafka: Victim = {
+  service: 'broker-kafka',
+  needsKafka: true,
+  points: [...pointsOf('broker').filter((point) => !atPostgresLog.test(point)), ...pointsOf('kafka')],
+  sampled: 2,
+  ...brokerOn('Kafka'),
 };

@@ -18,6 +18,7 @@ export function kill9(victim: Victim): Fault {
     name: `kill9-${victim.service}`,
     what: `kill -9 of the ${victim.service} before and after each I/O`,
     sizes: { ci: victim.sampled ?? 6, full: all.length, unit: 'points' },
+    needsKafka: victim.needsKafka ?? false,
     run: async (ground, size) => {
       const { outcome, hit } = await run(ground, victim, spread(all, size));
       // A point that no process comes by tries nothing: in full, each must have been passed.

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { broker } from './kill9.broker.ts';
+import { broker, brokerOnKafka } from './kill9.broker.ts';
 import { detector } from './kill9.detector.ts';
 import { gate } from './kill9.gate.ts';
 import { notifier } from './kill9.notifier.ts';
@@ -11,7 +11,9 @@ import { points } from './points.ts';
 
 test('somebody dies at each point', () => {
   const planned = new Set(
-    [receiver, detector, recorder, notifier, remediator, broker, gate, standalone].flatMap((victim) => victim.points),
+    [receiver, detector, recorder, notifier, remediator, broker, brokerOnKafka, gate, standalone].flatMap(
+      (victim) => victim.points,
+    ),
   );
   expect(Object.keys(points).filter((name) => !planned.has(name))).toEqual([]);
 });

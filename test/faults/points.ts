@@ -95,6 +95,13 @@ const places: Readonly<Record<string, RegExp>> = {
   'broker.revoke': /^http DELETE \/installation\/token$/,
   'broker.dead': /^sql UPDATE access_credentials SET state, dead_at$/,
 
+  // Where its log lies in Kafka.
+  'kafka.join': /^kafka (?:JoinGroup|SyncGroup)$/,
+  'kafka.heartbeat': /^kafka Heartbeat$/,
+  'kafka.offsets': /^kafka ListOffsets$/,
+  'kafka.read': /^kafka Fetch$/,
+  'kafka.append': /^kafka Produce$/,
+
   'gate.read': /^sql read-log$/,
   'gate.note': /^sql INSERT access_gates$/,
   'gate.noted': /^sql COMMIT UPDATE positions SET next, log_time_ms$/,

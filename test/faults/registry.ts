@@ -1,6 +1,6 @@
-import { accessClock, accessFrozen } from './access-frozen.ts';
-import { accessRace } from './access-race.ts';
-import { accessStopped } from './access-stopped.ts';
+import { accessClock, accessFrozen, accessFrozenOnKafka } from './access-frozen.ts';
+import { accessRace, accessRaceOnKafka } from './access-race.ts';
+import { accessKafkaStopped, accessStopped } from './access-stopped.ts';
 import { brokersLost } from './brokers-lost.ts';
 import { diskFull } from './disk-full.ts';
 import type { Fault } from './fault.ts';
@@ -12,7 +12,7 @@ import { garbageFault } from './hostile-garbage.ts';
 import { badSignatures } from './hostile-signatures.ts';
 import { slowloris } from './hostile-slowloris.ts';
 import { ssrf } from './hostile-ssrf.ts';
-import { broker } from './kill9.broker.ts';
+import { broker, brokerOnKafka } from './kill9.broker.ts';
 import { detector } from './kill9.detector.ts';
 import { gate } from './kill9.gate.ts';
 import { notifier } from './kill9.notifier.ts';
@@ -33,11 +33,12 @@ import { upgrade } from './upgrade.ts';
 
 /** Every fault that is played, in the order of the table: by CI in its small size, by `npm run test:faults` in full. */
 export const faults: readonly Fault[] = [
-  ...[receiver, detector, recorder, notifier, remediator, broker, gate, standalone].map(kill9),
+  ...[receiver, detector, recorder, notifier, remediator, broker, brokerOnKafka, gate, standalone].map(kill9),
   // What we stand on.
   ...[lostReplies, postgresStopped, brokersLost, stoppedOwner, rebalanceStorm, diskFull, upgrade],
   // What jobs are given, and is taken back.
   ...[accessRace, accessStopped, accessFrozen, accessClock],
+  ...[accessRaceOnKafka, accessKafkaStopped, accessFrozenOnKafka],
   // Whom GitHub asks before a deployment.
   ...[gateStopped, gateFrozen, gateFaulty],
   // Whom we tell, and who acts for us.

@@ -3,6 +3,7 @@ import type { Ground } from './fault.ts';
 /** A service that is killed again and again, at points that it passes. */
 export type Victim = {
   service: string;
+  needsKafka?: boolean;
   /** What is compared after each series, for the table. */
   compared: string;
   /** Names of its failpoints. */

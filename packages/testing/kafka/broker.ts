@@ -17,6 +17,9 @@ export type Brokers = {
   kill: (broker: number) => Promise<void>;
   /** Ends a broker in an orderly way. */
   stop: (broker: number) => Promise<void>;
+  /** Has a broker stand still (SIGSTOP), its connections open, until `thaw`. */
+  freeze: (broker: number) => void;
+  thaw: (broker: number) => void;
   /** Starts a broker that was ended, on its port and with its data; resolves when it serves. */
   restart: (broker: number) => Promise<void>;
   /** Ends all and removes their data. */
@@ -176,6 +179,8 @@ export async function startBrokers(options: { brokers: 1 | 3; secured?: SecuredL
     bootstrap: ports.slice(0, count).map((port) => `127.0.0.1:${port}`),
     kill: (broker) => end(broker, 'SIGKILL'),
     stop: (broker) => end(broker, 'SIGTERM'),
+    freeze: (broker) => void process.kill(running[broker]!.pid, 'SIGSTOP'),
+    thaw: (broker) => void process.kill(running[broker]!.pid, 'SIGCONT'),
     restart: start,
     async close() {
       await Promise.all(ports.slice(0, count).map((_, broker) => end(broker, 'SIGKILL')));
