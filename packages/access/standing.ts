@@ -113,8 +113,11 @@ export type StandingGap = {
 /** How something that stands is ended: the calls, or what a person does, how to see that it is, and the way back. */
 export type Retirement = { trial: string; retire: string[]; check: string; wayBack: string };
 
-/** What stands in an organisation, and what of it could not be told. */
-export type StandingLook = { rows: readonly Standing[]; gaps: readonly StandingGap[] };
+/**
+ * What stands in an organisation or elsewhere, and what of it could not be told. `covers`: beginnings of ids, where all that there is of
+ * them was read but for the kinds of the gaps, by whichever credentials one looks.
+ */
+export type StandingLook = { rows: readonly Standing[]; gaps: readonly StandingGap[]; covers?: readonly string[] };
 
 /** The highest of what its traits say; low where none does. */
 export function riskOf({ traits: those }: Pick<Standing, 'traits'>): RiskLevel {

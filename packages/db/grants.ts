@@ -102,7 +102,7 @@ const ofTables: Readonly<Record<string, Rights>> = {
   access_gates: { broker: 'rawd', cli: 'r' },
   access_credentials: { broker: 'rawd', remediator: 'rw', cli: 'rw' },
   access_promotions_told: { broker: 'rawd', cli: 'r' },
-  standing_looks: { broker: 'raw', cli: 'r' },
+  standing_looks: { broker: 'rawd', cli: 'r' },
   standing_privileges: { broker: 'rawd', cli: 'r' },
   job_workers: { detector: 'rad', notifier: 'rad', remediator: 'rad', cli: 'r' },
 };

@@ -4,7 +4,7 @@ import { createAwsApi } from '@tripline/integrations/aws/api';
 import { readAwsStanding } from '@tripline/integrations/aws/standing';
 import { tiersOf } from '@tripline/integrations/minter';
 import { createVaultSession } from '@tripline/integrations/vault/session';
-import { readVaultStanding } from '@tripline/integrations/vault/standing';
+import { readVaultStanding, vaultPlaceOf } from '@tripline/integrations/vault/standing';
 import type { Clock } from '@tripline/runtime/clock';
 
 /** Where something stands: an organisation of GitHub's, or what the broker is known to elsewhere. */
@@ -43,7 +43,7 @@ export function placesElsewhere(
       return {
         name: `vault ${host} ${tiersOf(settings)}`,
         workspace,
-        read: () => readVaultStanding({ ask: untilClosed(session.ask) }, host),
+        read: () => readVaultStanding({ ask: untilClosed(session.ask) }, vaultPlaceOf(settings)),
       };
     }),
   ];

@@ -169,6 +169,49 @@ test('what is elsewhere is told likewise: who uses a role, what gives it, and wh
   expect(told.map(({ data }) => (data as Record<string, unknown>)['tripline.standing.gone'])).toEqual([true, true]);
 });
 
+const elsewhere = (id: string): Standing => ({
+  ...{ kind: id.split('/')[0] as Standing['kind'], id, name: id, owner: null, repositories: ['acme/api'], scope: [] },
+  ...{ createdAt: null, expiresAt: null, lastUse: 'unknown', seenAs: null, usedBy: [], environments: [], traits: [] },
+});
+const lookElsewhere = (name: string, what: StandingLook) =>
+  lookIfDue(parts(), { name, workspace: 'acme', isElsewhere: true, read: async () => what });
+const gone = () =>
+  told.flatMap(({ data }) => {
+    const of = data as Record<string, unknown>;
+    return of['tripline.standing.gone'] === true ? [of['tripline.standing.id']] : [];
+  });
+
+test('where settings name another tier, the place goes on: what is there no more is told, and what is elsewhere stays', async () => {
+  const [one, two, three] = ['1/deploy', '1/old', '2/other'].map((name) => elsewhere(`aws-role/${name}`));
+  const covers = ['aws-role/1/'];
+  await lookElsewhere('aws production', { rows: [one!, two!], gaps: [], covers });
+  await lookElsewhere('aws dev', { rows: [three!], gaps: [], covers: ['aws-role/2/'] });
+  told.length = 0;
+  nowMs += dayMs;
+  await lookElsewhere('aws production and staging', { rows: [one!], gaps: [], covers });
+  // The former place may still be one.
+  expect(gone()).toEqual([]);
+  nowMs += 2 * dayMs;
+  const denied = { what: 'AWS roles', why: 'denied', remedy: 'allow it', kinds: ['aws-role' as const] };
+  await lookElsewhere('aws production and staging', { rows: [], gaps: [denied], covers });
+  expect(gone()).toEqual([]);
+  nowMs += dayMs;
+  await lookElsewhere('aws production and staging', { rows: [one!], gaps: [], covers });
+  expect(gone()).toEqual(['aws-role/1/old']);
+  const kept = async () =>
+    (
+      await database.db.pool.query('SELECT organization || $1 || id AS kept FROM standing_privileges ORDER BY 1', [' '])
+    ).rows.map(({ kept }) => kept);
+  expect(await kept()).toEqual(['aws dev aws-role/2/other', 'aws production and staging aws-role/1/deploy']);
+  // What nobody looks at any more is not said to be gone, and forgotten as the detector does.
+  nowMs += 60 * dayMs;
+  await lookElsewhere('aws production and staging', { rows: [one!], gaps: [], covers });
+  expect(await kept()).toEqual(['aws production and staging aws-role/1/deploy']);
+  expect(gone()).toEqual(['aws-role/1/old']);
+  const { rows } = await database.db.pool.query('SELECT organization FROM standing_looks');
+  expect(rows).toEqual([{ organization: 'aws production and staging' }]);
+});
+
 test('what one organisation has reaches its own environments alone, whatever another of the workspace has', async () => {
   await look();
   told.length = 0;

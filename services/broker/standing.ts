@@ -26,11 +26,25 @@ import { createWorkspaces } from '@tripline/sources/workspace';
 import { brokerEvent } from './append-events.ts';
 import type { CurrentPolicies } from './local-policies.ts';
 import { placesElsewhere, type StandingPlace } from './standing-elsewhere.ts';
-import { claimLook, finishLook, noteTold, readEnvironments, readTold, type ToldStanding } from './store/standing.ts';
+import {
+  claimLook,
+  finishLook,
+  forgetFormer,
+  forgetPlaces,
+  noteTold,
+  readEnvironments,
+  readFormer,
+  readTold,
+  type ToldStanding,
+} from './store/standing.ts';
 
 const [hourMs, dayMs] = [3_600_000, 86_400_000];
 /** What stands unchanged is told again, so that the detector does not forget it. */
 const againMs = 7 * dayMs;
+/** A place that nobody looked at for so long is one of settings that were, ms. */
+const formerMs = 2 * dayMs;
+/** The detector has forgotten by then what was told of it. */
+const forgottenMs = 60 * dayMs;
 const eventsAtOnce = 200;
 
 export type StandingParts = {
@@ -122,6 +136,7 @@ export async function lookIfDue(parts: StandingParts, place: StandingPlace): Pro
   try {
     const look = await place.read();
     const told = await tell(parts, place, look);
+    await forgetPlaces(db, new Date(nowMs - forgottenMs));
     await finishLook(db, name, { wholeAt: new Date(clock.nowMs()) });
     const unread = look.gaps.map(({ what }) => what);
     logger.info({ place: name, things: look.rows.length, told, unread }, 'looked at what stands');
@@ -152,11 +167,13 @@ async function read({ config, clock, logger, fetch }: StandingParts, organizatio
 async function tell(
   parts: StandingParts,
   { name: organization, workspace, isElsewhere }: StandingPlace,
-  { rows, gaps }: StandingLook,
+  { rows, gaps, covers = [] }: StandingLook,
 ): Promise<number> {
   const { db, clock, append, config } = parts;
   const nowMs = clock.nowMs();
   const before = await readTold(db, organization);
+  const of = { organization, workspace, before: new Date(nowMs - formerMs) };
+  const former = isElsewhere ? await readFormer(db, { ...of, covers }) : [];
   const current = parts.policies();
   const version = 'fault' in current ? undefined : current;
   // Environments lie at GitHub, whatever of theirs reaches elsewhere; what an organisation has reaches its own alone.
@@ -190,7 +207,8 @@ async function tell(
   }
   const present = new Set(rows.map(({ id }) => id));
   const unread = new Set(gaps.flatMap(({ kinds }) => kinds));
-  for (const { id, row, sha256 } of before.values()) {
+  const once = new Map([...former.map((one) => [one.id, one] as const), ...before]);
+  for (const { id, row, sha256 } of once.values()) {
     if (present.has(id) || unread.has(row.kind)) continue;
     const data = { ...attributesOf(row, instanceOf(config.github.apiUrl)), 'tripline.standing.gone': true as const };
     events.push({ gone: id, event: event(id, hashOf({ gone: sha256 }), data) });
@@ -201,6 +219,8 @@ async function tell(
     const told = some.flatMap((one) => one.told ?? []);
     await noteTold(db, organization, { told, gone: some.flatMap((one) => one.gone ?? []) });
   }
+  const settled = former.filter(({ row, id }) => present.has(id) || !unread.has(row.kind));
+  await forgetFormer(db, { ...of, ids: settled.map(({ id }) => id) });
   return events.length;
 }
 

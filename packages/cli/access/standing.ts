@@ -19,7 +19,7 @@ import { readStanding, standingPermissions } from '@tripline/integrations/github
 import { type OfGithub, retirementOf } from '@tripline/integrations/github/standing/retire';
 import { tiersOf } from '@tripline/integrations/minter';
 import { createVaultSession } from '@tripline/integrations/vault/session';
-import { readVaultStanding, retirementOfVault } from '@tripline/integrations/vault/standing';
+import { readVaultStanding, retirementOfVault, vaultPlaceOf } from '@tripline/integrations/vault/standing';
 import { systemClock } from '@tripline/runtime/clock';
 import { plain } from '@tripline/runtime/plain';
 import { type Io, UserError } from '../command.ts';
@@ -105,7 +105,7 @@ function elsewhere({ config: { broker }, nowMs, fetch }: StandingParts): Elsewhe
       const { host } = new URL(settings.url);
       return {
         name: `Vault ${host} (${tiersOf(settings)})`,
-        read: () => readVaultStanding(session, host),
+        read: () => readVaultStanding(session, vaultPlaceOf(settings)),
         retire: retirementOfVault,
       };
     }),

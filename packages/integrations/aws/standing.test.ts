@@ -70,11 +70,14 @@ const roles = {
 };
 
 test('roles that id tokens of GitHub open, page by page, and access keys, with age and last use; nothing is changed', async () => {
-  const { rows, gaps, asked } = await look({
+  const { rows, gaps, asked, covers } = await look({
     ...roles,
+    GetCallerIdentity: () => ok('<R><Arn>arn:aws:sts::111122223333:assumed-role/broker/x</Arn></R>'),
     GetCredentialReport: () => ok(`<R><Content>${Buffer.from(report).toString('base64')}</Content></R>`),
   });
   expect(gaps).toEqual([]);
+  expect(covers).toEqual(['aws-role/arn:aws:iam::111122223333:', 'aws-access-key/arn:aws:iam::111122223333:']);
+  expect(rows.every(({ id }) => covers!.some((beginning) => id.startsWith(beginning)))).toBe(true);
   expect(rows).toMatchObject([
     {
       ...{
@@ -98,12 +101,12 @@ test('roles that id tokens of GitHub open, page by page, and access keys, with a
     },
     { kind: 'aws-access-key', owner: 'ci', lastUse: { at: '2026-11-01T08:00:00.000Z', by: 'provider' } },
   ]);
-  expect(new Set(asked)).toEqual(new Set(['ListRoles', 'GetRole', 'GetCredentialReport']));
+  expect(new Set(asked)).toEqual(new Set(['ListRoles', 'GetRole', 'GetCredentialReport', 'GetCallerIdentity']));
 });
 
 test('what may not be read is a gap with what to allow, and a report that is being made is one to wait for', async () => {
-  const { rows, gaps } = await look({});
-  expect(rows).toEqual([]);
+  const { rows, gaps, covers } = await look({});
+  expect([rows, covers]).toEqual([[], []]);
   expect(gaps.map(({ what, remedy }) => `${what}: ${remedy}`)).toEqual([
     'AWS roles: allow iam:ListRoles',
     'AWS access keys: allow iam:GetCredentialReport',

@@ -36,7 +36,17 @@ export async function readAwsStanding({ ask }: Pick<AwsApi, 'ask'>): Promise<Sta
   const keys = await readKeys(ask);
   if ('why' in keys) gaps.push(keys);
   else rows.push(...keys.rows);
-  return { rows, gaps };
+  return { rows, gaps, covers: await coveredHere(ask) };
+}
+
+/** Beginnings of all ids in the account in which the broker is known; none where AWS does not say which that is. */
+async function coveredHere(ask: AwsApi['ask']): Promise<string[]> {
+  const answer = await ask('sts', 'GetCallerIdentity', {});
+  const arn = answer.status === 200 ? (elementIn(answer.text, 'Arn') ?? '') : '';
+  const [, partition, account] = /^arn:([a-z-]+):(?:iam|sts)::(\d{12}):/.exec(arn) ?? [];
+  return account === undefined
+    ? []
+    : ['aws-role', 'aws-access-key'].map((kind) => `${kind}/arn:${partition}:iam::${account}:`);
 }
 
 type Role = { arn: string; name: string; createdAt: string | null; trust: unknown };

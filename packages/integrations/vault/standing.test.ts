@@ -1,12 +1,12 @@
 import { startFakeService } from '@tripline/testing/integration.conformance';
 import { afterEach, expect, test } from 'vitest';
 import { createVaultSession } from './session.ts';
-import { readVaultStanding, retirementOfVault } from './standing.ts';
+import { readVaultStanding, retirementOfVault, vaultPlaceOf } from './standing.ts';
 
 let close = async (): Promise<void> => {};
 afterEach(() => close());
 
-async function look(answers: Readonly<Record<string, unknown>>) {
+async function look(answers: Readonly<Record<string, unknown>>, namespace?: string) {
   const service = await startFakeService(({ path }) => {
     const found = answers[path.replace('/v1/', '')];
     if (found === 'forbidden') return { status: 403, body: '{"errors":["permission denied"]}' };
@@ -17,7 +17,7 @@ async function look(answers: Readonly<Record<string, unknown>>) {
   close = service.close;
   const settings = { url: service.url, token: 'hvs.canary-token-of-the-broker' };
   const session = createVaultSession(settings, { clock: { nowMs: Date.now, pause: async () => {} } });
-  return readVaultStanding(session, 'vault.acme.example');
+  return readVaultStanding(session, vaultPlaceOf({ url: 'https://vault.acme.example', namespace }));
 }
 const answers = {
   'sys/auth': { 'jwt/': { type: 'jwt' }, 'gitlab/': { type: 'jwt' }, 'token/': { type: 'token' } },
@@ -51,6 +51,14 @@ test('roles of JWT methods that take GitHub’s id tokens are rows; others’ ar
     retire: ['vault delete auth/jwt/role/deploy'],
     trial: expect.stringContaining('vault read -format=json auth/jwt/role/deploy > deploy.json'),
   });
+});
+
+test('a role of a namespace is not its namesake of another', async () => {
+  const [root, team] = [await look(answers), await look(answers, '/team/')];
+  expect(root.covers).toEqual(['vault-role/vault.acme.example/auth/']);
+  expect(team.covers).toEqual(['vault-role/vault.acme.example/team/auth/']);
+  expect(team.rows[0]).toMatchObject({ id: 'vault-role/vault.acme.example/team/auth/jwt/deploy' });
+  expect(retirementOfVault(team.rows[0]!).retire).toEqual(['vault delete team/auth/jwt/role/deploy']);
 });
 
 test('what may not be read is a gap', async () => {

@@ -20,8 +20,10 @@ const role = z.object({
   }),
 });
 
-/** Roles of JWT methods that take id tokens of GitHub's. Vault tells neither when one was made nor when it was used last. */
-export async function readVaultStanding(session: Pick<VaultSession, 'ask'>, host: string): Promise<StandingLook> {
+/**
+ * Roles of JWT methods that take id tokens of GitHub's. `place`: see {@link vaultPlaceOf}. Vault tells neither when one was made nor when it was used last.
+ */
+export async function readVaultStanding(session: Pick<VaultSession, 'ask'>, place: string): Promise<StandingLook> {
   const rows: Standing[] = [];
   const gaps = new Map<string, StandingGap>();
   const read = async <T>(path: string, schema: z.ZodType<T>): Promise<T | undefined> => {
@@ -43,10 +45,16 @@ export async function readVaultStanding(session: Pick<VaultSession, 'ask'>, host
     if (![bound_issuer, oidc_discovery_url].some((one) => one?.startsWith(issuer))) continue;
     for (const name of ((await read(`${at}/role?list=true`, keys))?.data.keys ?? []).slice(0, mostRoles)) {
       const found = await read(`${at}/role/${encodeURIComponent(name)}`, role);
-      if (found !== undefined) rows.push(rowOf(`${host}/${at}`, name, found.data));
+      if (found !== undefined) rows.push(rowOf(`${place}/${at}`, name, found.data));
     }
   }
-  return { rows, gaps: [...gaps.values()] };
+  return { rows, gaps: [...gaps.values()], covers: [`vault-role/${place}/auth/`] };
+}
+
+/** Where roles lie: the host and, where there is one, the namespace, since those of two are not the same. */
+export function vaultPlaceOf({ url, namespace }: { url: string; namespace?: string | undefined }): string {
+  const within = namespace?.replace(/^\/+|\/+$/g, '') ?? '';
+  return [new URL(url).host, ...(within === '' ? [] : [within])].join('/');
 }
 
 function rowOf(at: string, name: string, told: z.output<typeof role>['data']): Standing {

@@ -46,6 +46,49 @@ export async function readTold({ pool }: Db, organization: string): Promise<Map<
   );
 }
 
+/**
+ * What was told of other places of the workspace that nobody has looked at since `before`, where its id begins like one of `covers`: what
+ * the settings name otherwise by now, such as by other tiers.
+ */
+export async function readFormer(
+  { pool }: Db,
+  of: { organization: string; workspace: string; covers: readonly string[]; before: Date },
+): Promise<ToldStanding[]> {
+  const { rows } = await pool.query<ToldStanding>(
+    `SELECT p.id, p.row, p.told_sha256 AS sha256, p.told_at AS "toldAt"
+     FROM standing_privileges p JOIN standing_looks l ON l.organization = p.organization
+     WHERE l.workspace = $1 AND l.organization <> $2 AND l.looked_at < $3
+       AND EXISTS (SELECT FROM unnest($4::text[]) AS c (beginning) WHERE starts_with(p.id, c.beginning))`,
+    [of.workspace, of.organization, of.before, of.covers],
+  );
+  return rows;
+}
+
+/** The former ones among these are of the place that told them last. */
+export async function forgetFormer(
+  { pool }: Db,
+  of: { organization: string; workspace: string; ids: readonly string[]; before: Date },
+): Promise<void> {
+  await pool.query(
+    `DELETE FROM standing_privileges p USING standing_looks l
+     WHERE l.organization = p.organization AND l.workspace = $1 AND l.organization <> $2 AND l.looked_at < $3 AND p.id = ANY ($4)`,
+    [of.workspace, of.organization, of.before, of.ids],
+  );
+}
+
+/** Forgets places that nobody has looked at since `before`, with what was told of them. */
+export async function forgetPlaces({ pool }: Db, before: Date): Promise<void> {
+  await pool.query(
+    `DELETE FROM standing_privileges p USING standing_looks l WHERE l.organization = p.organization AND l.looked_at < $1`,
+    [before],
+  );
+  await pool.query(
+    `DELETE FROM standing_looks l
+     WHERE looked_at < $1 AND NOT EXISTS (SELECT FROM standing_privileges p WHERE p.organization = l.organization)`,
+    [before],
+  );
+}
+
 /** Notes what the log has been told; `gone` is forgotten. */
 export async function noteTold(
   { pool }: Db,
