@@ -46,7 +46,7 @@ export const criteria = {
     'its settings are half of something, or its policies cannot be read; events wait for it, and it reads none for 10 s, or the oldest has waited for a minute; a dry run is shown, with what it lacks',
   'step-up':
     'nobody who signs in could be known: neither `broker.stepUp.people` nor `accountClaim` says who anybody is',
-  duty: 'PagerDuty does not take `broker.duty.token` or cannot be asked, or a local file of policies wants people on duty and `broker.duty` is not set',
+  duty: 'PagerDuty does not take `broker.duty.token` or cannot be asked, or policies, of a local file or as a broker took them last, want people on duty and `broker.duty` is not set',
   grants:
     'a credential that was given to a job is alive a minute after that has ended, as far as its provider said; one that a job has could be revoked by no sealing key that is configured; or a provider made none by a policy within the last hour, and has made none since',
   gate: 'a deployment has waited for a minute for an answer that cannot be given, such as one that GitHub does not take',

@@ -13,13 +13,17 @@ export type DatedVersion = Version & { fromMs: number; said: string };
 
 const mostVersions = 1000;
 
-/** Those that a broker took from `broker.policy.repository`, oldest first; each was in force until the next. Empty where it took none. */
+/**
+ * Those that a broker took from `broker.policy.repository`, oldest first, the newest `most` of them; each was in force until the next. Empty
+ * where it took none.
+ */
 export async function versionsTaken(
   db: Db,
   { broker: { policy, eventKeys } }: Pick<Config, 'broker'>,
+  most = mostVersions,
 ): Promise<DatedVersion[]> {
   if (policy === undefined || !('repository' in policy)) return [];
-  return (await readTaken(db, mostVersions)).flatMap(({ mac, takenAt, ...stored }) => {
+  return (await readTaken(db, most)).flatMap(({ mac, takenAt, ...stored }) => {
     const isOfPlace =
       stored.repository === policy.repository && stored.branch === policy.branch && stored.path === policy.path;
     if (!isOfPlace) return [];

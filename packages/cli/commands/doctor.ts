@@ -4,6 +4,7 @@ import type { RuleSet } from '@tripline/detector/load-rules';
 import { faultOfDuty } from '@tripline/integrations/pagerduty/duty';
 import { ConfigError } from '@tripline/runtime/load-settings';
 import { plain } from '@tripline/runtime/plain';
+import { versionsTaken } from '../access/policy-versions.ts';
 import { type Command, type Io, readArguments, UserError } from '../command.ts';
 import { checkBroker } from '../doctor/broker.ts';
 import { checkDatabase } from '../doctor/database.ts';
@@ -83,7 +84,10 @@ async function checkAll(io: Io): Promise<Check[]> {
         checkProviders(config),
         checkBroker(config),
         checkStepUp(config),
-        checkDuty(config, faultOfDuty),
+        checkDuty(config, {
+          fault: faultOfDuty,
+          taken: () => withStore(config, async (db) => (await versionsTaken(db, config, 1))[0]),
+        }),
       ])
     ).flat(),
   ];
