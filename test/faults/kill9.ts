@@ -1,5 +1,6 @@
 import type { Fault, FaultOutcome, Ground } from './fault.ts';
 import { warmUp } from './service-process.ts';
+import { spread } from './spread.ts';
 import type { Victim } from './victim.ts';
 
 /** So many deaths in one life of a database. */
@@ -13,14 +14,15 @@ const lanes = 2;
  * what must stand.
  */
 export function kill9(victim: Victim): Fault {
-  const all = plannedPoints(victim);
+  const plan = plannedPoints(victim);
+  const all = plan.flat();
   return {
     name: `kill9-${victim.service}`,
     what: `kill -9 of the ${victim.service} before and after each I/O`,
     sizes: { ci: victim.sampled ?? 6, full: all.length, unit: 'points' },
     needsKafka: victim.needsKafka ?? false,
     run: async (ground, size) => {
-      const { outcome, hit } = await run(ground, victim, spread(all, size));
+      const { outcome, hit } = await run(ground, victim, spread(plan, size));
       // A point that no process comes by tries nothing: in full, each must have been passed.
       const never = size < all.length ? [] : [...new Set(all.map(nameOf))].filter((name) => !hit.has(name));
       const differences = [...outcome.differences, ...never.map((name) => `${name} was never passed`)];
@@ -63,19 +65,13 @@ async function run(
 
 const nameOf = (failpoint: string) => failpoint.split(':')[0]!;
 
-function plannedPoints({ points, passings, canPass }: Victim): string[] {
-  return Array.from({ length: passings }, (_, passing) =>
-    points.filter((point) => canPass?.(point, passing + 1) ?? true).map((point) => `${point}:${passing + 1}`),
-  ).flat();
-}
-
-/** `size` of them, in steps of the golden section, so that few of them still come from all places and passings. */
-function spread(all: readonly string[], size: number): string[] {
-  const hasCommonDivisor = (a: number, b: number): boolean => (b === 0 ? a > 1 : hasCommonDivisor(b, a % b));
-  let step = Math.max(1, Math.round(all.length * 0.618));
-  while (hasCommonDivisor(all.length, step)) step += 1;
-  return Array.from({ length: Math.min(size, all.length) }, (_, nth) => all[(nth * step) % all.length]!);
-}
+/** The points of each place: its passings, in order. */
+const plannedPoints = ({ points, passings, canPass }: Victim): string[][] =>
+  points.map((point) =>
+    Array.from({ length: passings }, (_, nth) => nth + 1).flatMap((passing) =>
+      (canPass?.(point, passing) ?? true) ? [`${point}:${passing}`] : [],
+    ),
+  );
 
 async function play(ground: Ground, victim: Victim, failpoints: readonly string[]) {
   const series = await victim.open(ground, failpoints);
