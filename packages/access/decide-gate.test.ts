@@ -105,6 +105,10 @@ describe('a job that waits', () => {
     });
     // GitHub's environments are the same in any capitals.
     expect(decided({}, version, { environment: 'Production' }).decision).toBe('granted');
+    const kube = { ...version, file: { ...version.file, tiers: { ...version.file.tiers, production: ['kube'] } } };
+    expect(decided({}, kube, { environment: 'KUBE' }).tier).toBe('production');
+    // The sign of Kelvin is no k: it is an environment of its own, which nobody protects.
+    expect(decided({}, kube, { environment: '\u212Aube' })).toMatchObject({ decision: 'denied', tier: undefined });
   });
 
   test('of a run that nobody told of is unknown, unless no policy could let it through', () => {

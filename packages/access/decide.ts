@@ -3,6 +3,7 @@ import type { Known } from './known.ts';
 import type { LockFile } from './lock.ts';
 import type { Policy, PolicyFile } from './policy.ts';
 import { failed, type Reason, unknown, waiting } from './reason.ts';
+import { isInAnyCase } from './text-set.ts';
 import { type AskingJob, faultsOfWho } from './who-asks.ts';
 import { type Asked, type Mfa, whoStands } from './who-stands.ts';
 
@@ -50,8 +51,7 @@ function environmentOf(job: AskingJob): string | undefined {
 
 /** Names of environments are the same in any case. */
 export function tierOf(environment: string, tiers: PolicyFile['tiers']): string | undefined {
-  const name = environment.toLowerCase();
-  return Object.keys(tiers).find((tier) => tiers[tier]!.some((one) => one.toLowerCase() === name));
+  return Object.keys(tiers).find((tier) => isInAnyCase(tiers[tier]!, environment));
 }
 
 function ofJob({ job }: Known): Reason[] {

@@ -5,7 +5,7 @@ import type { LockFile } from './lock.ts';
 import { breakGlassOf, nameRight, permissionsOf, pinOf, reachOf, schedulesOf } from './people-rights.ts';
 import type { GithubWho, Give, PeoplePolicy, Policy, PolicyFile } from './policy.ts';
 import { describeSts } from './sts.ts';
-import { contains, describeSet, isInAnyCase, type TextSet } from './text-set.ts';
+import { contains, describeSet, inSmallLetters, isInAnyCase, type TextSet } from './text-set.ts';
 
 /**
  * What a new version of the policies changes. `wider`: somebody gets something that nobody got before, or keeps it longer.
@@ -123,7 +123,7 @@ function differencesOf(before: Policy, after: Policy, from: Version, to: Version
 
 /** Environments whose jobs may ask: those of the tier and, where the policy lists some, of these. */
 function environmentsOf({ tier, who }: Policy, { file: { tiers } }: Version): TextSet {
-  const own = (tiers[tier] ?? []).map((name) => name.toLowerCase());
+  const own = (tiers[tier] ?? []).map(inSmallLetters);
   const listed = 'github' in who ? who.github.environment : 'gitlab' in who ? who.gitlab.environment : undefined;
   if (listed === undefined) return own;
   return own.filter((name) => isInAnyCase(listed, name));

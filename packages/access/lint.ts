@@ -6,7 +6,7 @@ import { pinOf, reachOf } from './people-rights.ts';
 import type { Give, PeoplePolicy, Policy, PolicyFile } from './policy.ts';
 import { runCases } from './run-cases.ts';
 import { faultsOfSts } from './sts.ts';
-import type { TextSet } from './text-set.ts';
+import { inSmallLetters, isInAnyCase, type TextSet } from './text-set.ts';
 
 /** What is wrong with a file of policies. A file with an `error` is not used; a `notice` is for whoever reviews it. */
 export type Problem = { level: 'error' | 'notice'; policy?: string; what: string };
@@ -56,8 +56,8 @@ function faultsOfTiers({ tiers }: PolicyFile): Problem[] {
   const owners = new Map<string, string>();
   return Object.entries(tiers).flatMap(([tier, environments]) =>
     environments.flatMap((environment) => {
-      const before = owners.get(environment.toLowerCase());
-      owners.set(environment.toLowerCase(), tier);
+      const before = owners.get(inSmallLetters(environment));
+      owners.set(inSmallLetters(environment), tier);
       if (before === undefined) return [];
       return [error(`environment ${environment} is of tier ${before} and of ${tier}: an environment has one tier`)];
     }),
@@ -76,8 +76,7 @@ function faultsOfPolicy(policy: Policy, { tiers }: PolicyFile): Problem[] {
   for (const one of environment ?? []) {
     if (typeof one !== 'string')
       problems.push(error(`environment: list them; {prefix: ${one.prefix}} lets whoever names an environment choose`));
-    else if (!(tiers[tier] ?? []).some((other) => other.toLowerCase() === one.toLowerCase()))
-      problems.push(error(`environment ${one} is not of tier ${tier}`));
+    else if (!isInAnyCase(tiers[tier] ?? [], one)) problems.push(error(`environment ${one} is not of tier ${tier}`));
   }
   if (tier === strictTier && needs.reviewed !== true)
     problems.push(error('needs.reviewed: a policy of production wants a reviewed commit'));

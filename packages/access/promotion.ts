@@ -1,6 +1,6 @@
 import { policiesAtGate, type WaitingJob } from './decide-gate.ts';
 import type { Version } from './diff.ts';
-import { isInAnyCase } from './text-set.ts';
+import { inSmallLetters, isInAnyCase } from './text-set.ts';
 
 /** From where commits may come to an environment of a repository. `environment`: in lower case. */
 export type Promotion = { repository: WaitingJob['repository']; environment: string; from: string[] };
@@ -13,7 +13,7 @@ export function promotionsOf(version: Pick<Version, 'file' | 'lock'>): Promotion
     const id = name === undefined ? undefined : lock.github[name]?.id;
     if (name === undefined || id === undefined) return [];
     return (file.tiers[tier] ?? []).flatMap((one): Promotion[] => {
-      const [repository, environment] = [{ id, name }, one.toLowerCase()];
+      const [repository, environment] = [{ id, name }, inSmallLetters(one)];
       const from = promotedFrom({ repository, environment }, version);
       return from === undefined ? [] : [{ repository, environment, from }];
     });

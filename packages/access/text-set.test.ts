@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { contains, isIn, overlaps, type TextSet } from './text-set.ts';
+import { contains, isIn, isInAnyCase, overlaps, type TextSet } from './text-set.ts';
 
 const letters = fc.string({ unit: fc.constantFrom('a', 'b', '/'), minLength: 1, maxLength: 4 });
 const sets: fc.Arbitrary<TextSet> = fc.array(
@@ -38,4 +38,11 @@ test('property: what is said not to be contained has a text outside', () => {
       if (!contains(a, b)) expect(probes.some((text) => !isIn(a, text))).toBe(true);
     }),
   );
+});
+
+test('a name in other capitals is the same, and one that only looks so is another', () => {
+  expect(isInAnyCase(['Kube-EU'], 'kUbe-eu')).toBe(true);
+  expect(isInAnyCase([{ prefix: 'Kube-' }], 'kube-eu')).toBe(true);
+  // The sign of Kelvin, of which `toLowerCase` makes a k: whoever may run a workflow makes such an environment, without reviewers.
+  expect(isInAnyCase(['kube-eu'], '\u212Aube-eu')).toBe(false);
 });

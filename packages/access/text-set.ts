@@ -24,9 +24,15 @@ export const isIn = (set: TextSet, value: string): boolean =>
   set.some((one) => (typeof one === 'string' ? one === value : value.startsWith(one.prefix)));
 
 /** The same in whatever capitals: GitHub's names of environments are one name in all of them. */
-export const isInAnyCase = (set: TextSet, value: string): boolean => isIn(lowered(set), value.toLowerCase());
+export const isInAnyCase = (set: TextSet, value: string): boolean => isIn(lowered(set), inSmallLetters(value));
 const lowered = (set: TextSet): TextSet =>
-  set.map((one) => (typeof one === 'string' ? one.toLowerCase() : { prefix: one.prefix.toLowerCase() }));
+  set.map((one) => (typeof one === 'string' ? inSmallLetters(one) : { prefix: inSmallLetters(one.prefix) }));
+
+/**
+ * A–Z alone, since whoever may run a workflow names an environment as they like: `toLowerCase` makes a k of the sign of Kelvin (U+212A), and
+ * an environment that nobody protects would have the name of one that somebody does.
+ */
+export const inSmallLetters = (name: string): string => name.replace(/[A-Z]+/g, (some) => some.toLowerCase());
 
 /** Whether every text of `inner` is in `outer` too. */
 export const contains = (outer: TextSet, inner: TextSet): boolean =>
