@@ -3,6 +3,8 @@ import type { Db } from './database.ts';
 
 /** How often the database is asked for its time, ms; between two askings our monotonic timer goes on from the last. */
 const askEveryMs = 10_000;
+/** An answer that took longer is not taken, ms: it says when it was within that time, and not at which end of it. */
+const longestAnswerMs = 1000;
 
 /**
  * The database's clock, which all replicas share: what one of them writes as due is due then for the others too, however wrong the
@@ -14,16 +16,24 @@ export async function openDatabaseClock(
   { pause }: Pick<Clock, 'pause'>,
   monotonicMs: () => number = () => performance.now(),
 ): Promise<Clock> {
-  let aheadMs = 0;
+  let aheadMs: number | undefined;
   let askedMs = Number.NEGATIVE_INFINITY;
 
   async function ask(): Promise<void> {
-    const beganMs = monotonicMs();
-    askedMs = beganMs;
-    const { rows } = await pool.query<{ ms: number }>(
-      'SELECT extract(epoch FROM clock_timestamp())::float8 * 1000 AS ms',
-    );
-    aheadMs = rows[0]!.ms - (beganMs + monotonicMs()) / 2;
+    askedMs = monotonicMs();
+    // Whoever fills the pool has us wait for a connection: from then on it is counted how long the answer takes.
+    const client = await pool.connect();
+    try {
+      const beganMs = monotonicMs();
+      const { rows } = await client.query<{ ms: number }>(
+        'SELECT extract(epoch FROM clock_timestamp())::float8 * 1000 AS ms',
+      );
+      const endedMs = monotonicMs();
+      if (aheadMs !== undefined && endedMs - beganMs > longestAnswerMs) return;
+      aheadMs = rows[0]!.ms - (beganMs + endedMs) / 2;
+    } finally {
+      client.release();
+    }
   }
   await ask();
 
@@ -32,7 +42,7 @@ export async function openDatabaseClock(
       const nowMs = monotonicMs();
       // Whoever asks waits for nothing: the next one has the newer answer.
       if (nowMs - askedMs >= askEveryMs) void ask().catch(() => {});
-      return Math.round(nowMs + aheadMs);
+      return Math.round(nowMs + (aheadMs ?? 0));
     },
     pause,
   };
