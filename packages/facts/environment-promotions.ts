@@ -14,6 +14,9 @@ const promotionSchema = observedSchema.extend({ from: z.array(z.string()).nullab
 type Promotion = z.infer<typeof promotionSchema>;
 type EnvironmentPromotions = { told: Promotion[] };
 
+/** As many as a tier may have. Of one that is left out it would be found that commits came from elsewhere. */
+export const mostPromotedFrom = 200;
+
 /** Told as policies come into force, and again each week. */
 const bound: Bound<Promotion> = {
   ...{ kind: 'promotions', authorOf: () => '', mostPerAuthor: 100, most: 100, rolls: 'all' },
@@ -34,7 +37,7 @@ export const environmentPromotions: Fact<EnvironmentPromotions> = {
   },
   learn(known, event, at) {
     const from = (event.data as Attributes)['tripline.policy.promoted_from'];
-    const told = { ...observedBy(event), from: from?.slice(0, 50).map((one) => clip(one, 200)) ?? null };
+    const told = { ...observedBy(event), from: from?.slice(0, mostPromotedFrom).map((one) => clip(one, 200)) ?? null };
     const kept = keepBounded(known?.told ?? [], told, bound, at);
     return known !== undefined && kept === known.told ? known : { told: [...kept] };
   },

@@ -1,6 +1,8 @@
 import { readLock } from '@tripline/access/lock';
 import { readPolicies } from '@tripline/access/policy';
+import type { Attributes } from '@tripline/contracts/attributes';
 import { type EventData, parseEvent, type TriplineEvent } from '@tripline/contracts/event';
+import { environmentPromotions, promotedAt } from '@tripline/facts/environment-promotions';
 import { createLogger } from '@tripline/runtime/logger';
 import { freshDatabase } from '@tripline/testing/postgres/postgres';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
@@ -146,4 +148,19 @@ test('policies that cannot be read take nothing back, and what no workspace has 
   policies = version('staging', ofStaging('other/web'));
   await broker.look();
   expect(told).toEqual([]);
+});
+
+test('all environments of a tier are told, however many: what comes from one that is left out would be found', async () => {
+  const now = version('staging') as Extract<ReturnType<CurrentPolicies>, { sha256: string }>;
+  const staging = Array.from({ length: 200 }, (_, nth) => `staging-${nth}`);
+  policies = { ...now, file: { ...now.file, tiers: { ...now.file.tiers, staging } } };
+  await start();
+  const [event] = told.map(parseEvent);
+  expect((event!.data as Attributes)['tripline.policy.promoted_from']?.toSorted()).toEqual(staging.toSorted());
+  const known = environmentPromotions.learn(
+    undefined,
+    { ...event!, receivedAt: event!.time } as never,
+    { nowMs } as never,
+  );
+  expect(promotedAt(known, nowMs)?.toSorted()).toEqual(staging.toSorted());
 });

@@ -4,6 +4,7 @@ import type { Config } from '@tripline/config/config';
 import type { TriplineEvent } from '@tripline/contracts/event';
 import { clip } from '@tripline/contracts/text';
 import type { Db } from '@tripline/db/database';
+import { mostPromotedFrom } from '@tripline/facts/environment-promotions';
 import { instanceOf } from '@tripline/integrations/github/instance';
 import type { Clock } from '@tripline/runtime/clock';
 import type { Logger } from '@tripline/runtime/logger';
@@ -99,7 +100,7 @@ async function tellPromotions(
         ...{ 'vcs.provider.name': 'github', 'tripline.provider.instance': instance },
         ...{ 'vcs.repository.id': repositoryId, 'vcs.repository.name': clip(repository, 512) },
         'deployment.environment.name': clip(environment, 512),
-        ...(from === undefined ? {} : { 'tripline.policy.promoted_from': from.slice(0, 50) }),
+        ...(from === undefined ? {} : { 'tripline.policy.promoted_from': from.slice(0, mostPromotedFrom) }),
       },
     );
   const events: { event: TriplineEvent; told?: ToldPromotion; gone?: ToldPlace }[] = [];
