@@ -23,6 +23,10 @@ describe('user-bulk-clone', () => {
     expectTimeline(rule, clones('mallory', 24), learned);
   });
 
+  test('counts nothing that is public, which anybody may clone', () => {
+    expectTimeline(rule, clones('mallory', 30).replaceAll(/$/gm, ' (saying repository_public true)'), learned);
+  });
+
   test('says nothing of what one token alone read, which is found already', () => {
     const of = (token: string) => lines(25, (nth) => `mallory  clones acme/app-${nth} ${token}`);
     expectTimeline(rule, of('with token t1'), learned);

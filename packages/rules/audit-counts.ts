@@ -11,6 +11,7 @@ import {
   habitFalseAlarms,
   habitLimits,
   habitSays,
+  privateRepositoryOf,
   readingHabits,
   tokenOf,
 } from './reading-habits.ts';
@@ -129,7 +130,7 @@ const counts: readonly AnyRule[] = (
         things: 'repositories',
         did: 'cloned',
       },
-      ...{ least: 25, minutes: 9, on: ['dev.cdeventsx.tripline-repository.read'], value: repositoryOf },
+      ...{ least: 25, minutes: 9, on: ['dev.cdeventsx.tripline-repository.read'], value: privateRepositoryOf },
       why: 'Whoever takes an account over takes all that it may read, by as many tokens as it has; `token-bulk-clone` counts those of one token.',
       ...{ feeds: { needs: ['github-audit'] }, attack: ['T1213.003'], owasp: ['CICD-SEC-2'] },
       falseAlarms: [

@@ -4,8 +4,8 @@ import type { AnyRule } from '@tripline/contracts/rule';
 import { clip } from '@tripline/contracts/text';
 import { z } from 'zod';
 import { firstSeen } from './builders/first-seen.ts';
-import { recordSays } from './builders/record.ts';
-import { actorOf, type Named, repositoryOf } from './builders/seen.ts';
+import { actorOf, type Named } from './builders/seen.ts';
+import { privateRepositoryOf } from './reading-habits.ts';
 
 const dayMs = 86_400_000;
 type Of = (event: LoggedEvent) => Named | undefined;
@@ -61,12 +61,6 @@ function ruleOf({ says, why, actions = codeActions, subject, trait, ...of }: Fir
 const recorded = 'dev.cdeventsx.tripline-audit.recorded';
 
 const user: Of = (event) => ((event.data as Attributes)['user.name'] === undefined ? undefined : actorOf(event));
-const privateRepository: Of = (event) => {
-  const { 'tripline.repository.visibility': visibility, 'tripline.audit.record': record }: Attributes = event.data;
-  return visibility === 'public' || recordSays(record ?? {}, 'repository_public', ['true'])
-    ? undefined
-    : repositoryOf(event);
-};
 const named = (value: string | undefined): Named | undefined =>
   value === undefined || value === '' ? undefined : { id: value, name: clip(value, 200) };
 const address: Of = ({ data }) => named((data as Attributes)['client.address']);
@@ -95,13 +89,13 @@ export const rules: readonly AnyRule[] = (
         id: 'first-user-of-private-repository',
         title: 'Somebody new to a private repository',
       },
-      ...{ subject: user, trait: privateRepository, why: stolen },
+      ...{ subject: user, trait: privateRepositoryOf, why: stolen },
       says: (of, trait) => `${of} read or pushed to ${trait} for the first time`,
       falseAlarms: ['Work in another repository.'],
     },
     {
       ...{ ...moving, offByDefault, id: 'first-address-of-repository', title: 'Repository reached from a new address' },
-      ...{ subject: privateRepository, trait: address, why: stolen, limits: noAddress },
+      ...{ subject: privateRepositoryOf, trait: address, why: stolen, limits: noAddress },
       says: (of, trait) => `${of} was read or pushed to from ${trait} for the first time`,
       falseAlarms: ['Work from home or on the road, and runners of the provider’s, each of which has another address.'],
     },

@@ -26,6 +26,13 @@ test('a token that reads five repositories within six minutes, and not four', ()
   expectTimeline(rule, clones('ada', 't1', 4).join('\n'), five);
 });
 
+test('what is public is anybody’s to clone: whoever does names no repository of the house', () => {
+  const open = clones('mallory', 't1', 12).map((line) => `${line} (saying repository_public true)`);
+  expectTimeline(rule, open.join('\n'), five);
+  const four = clones('mallory', 't1', 4, 20);
+  expectTimeline(rule, [...open.slice(4), ...four].toSorted().join('\n'), five);
+});
+
 test('of an app, which has no tokens of this kind, nothing is taken', () => {
   const { findings } = expectTimeline(
     rule,

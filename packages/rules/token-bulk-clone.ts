@@ -3,13 +3,14 @@ import type { LoggedEvent } from '@tripline/contracts/event';
 import { usualPlace } from '@tripline/contracts/place';
 import { clip } from '@tripline/contracts/text';
 import { z } from 'zod';
-import { type Named, repositoryOf } from './builders/seen.ts';
+import type { Named } from './builders/seen.ts';
 import { type Counted, quotaOf, valueCount } from './builders/value-count.ts';
 import {
   habitDescription,
   habitFalseAlarms,
   habitLimits,
   habitSays,
+  privateRepositoryOf,
   readingHabits,
   tokenOf,
 } from './reading-habits.ts';
@@ -46,7 +47,7 @@ export const rule = valueCount({
   },
   by: readerOf,
   usual: readingHabits,
-  value: repositoryOf,
+  value: privateRepositoryOf,
   tell: ({ by, value }) => `${by.name} read ${value.name}`,
   atLeast: ({ repositories, quotas }, by) =>
     quotaOf(quotas, { id: by.id.slice(by.id.indexOf(' ') + 1), login: loginOf(by) }, repositories),

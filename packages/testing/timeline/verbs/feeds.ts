@@ -5,7 +5,7 @@ import { type Said, verb } from '../verb.ts';
 
 /** What no webhook of GitHub's tells: its audit stream, and what an inventory found. */
 export const feeds = [
-  /** Options: `from <address>`, `as <client>`. */
+  /** Options: `from <address>`, `as <client>`, `saying <field> <value>` of the record. */
   verb('clones {repository} with token {token}', (said, stage) => {
     const repository = stage.repository(said.the('repository'));
     stage.feed(
@@ -17,6 +17,7 @@ export const feeds = [
         'tripline.audit.action': 'git.clone',
         'tripline.credential.id': said.the('token'),
         'tripline.credential.token_hash': said.the('token'),
+        ...recordOf(said.option('saying')),
       },
       repository.owner.login,
     );
