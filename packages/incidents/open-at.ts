@@ -7,7 +7,13 @@ import type { Db } from '@tripline/db/database';
  * change would have a switch for it. A rule of a user's own is not among them.
  */
 export const byAnybody: readonly string[] = [
-  ...['privileged-fork-trigger', 'untrusted-metadata-injection', 'self-hosted-runner-fork', 'fork-cache-to-release'],
+  ...[
+    'privileged-fork-trigger',
+    'fork-build-unreviewed',
+    'untrusted-metadata-injection',
+    'self-hosted-runner-fork',
+    'fork-cache-to-release',
+  ],
   ...['webhook-authenticity-failure', 'state-flooded', 'watched-workflow-failed', 'run-of-fork', 'run-on-own-machine'],
   ...[
     'access-denied-burst',

@@ -41,8 +41,8 @@ const settings = z.strictObject({
    */
   pullRequestsMay: z.array(z.enum(mayHave)).default(['self-hosted', 'base-workflow']),
 });
-type Settings = z.output<typeof settings>;
-type Context = ConcludeContext<Settings>;
+export type Settings = z.output<typeof settings>;
+export type Context = ConcludeContext<Settings>;
 type Why = { what: string; seen?: readonly review.Seen[] };
 const noticePrefix = 'notice ';
 
@@ -111,7 +111,8 @@ export const rule = defineRule<unknown, Settings>({
   },
 });
 
-function judge(build: Build, place: Place, context: Context): Conclusion[] {
+/** What follows of one build: of a deployment, or of one attempt of a run. */
+export function judge(build: Build, place: Place, context: Context): Conclusion[] {
   const { revision, attempt, timeMs } = build;
   const holdUntilMs = build.heardMs + context.settings.holdMs;
   if (/^0*$/.test(revision)) return [];

@@ -36,6 +36,7 @@ test('ids are unique, and in an order that somebody chose', () => {
     'mfa-unproven',
     'credential-use-outside-job',
     'privileged-fork-trigger',
+    'fork-build-unreviewed',
     'high-scope-token-approved',
     'app-permission-escalated',
     'untrusted-metadata-injection',

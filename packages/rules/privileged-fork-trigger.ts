@@ -29,7 +29,9 @@ const settings = z.strictObject({
 type Settings = z.output<typeof settings>;
 type Context = ConcludeContext<Settings>;
 
-const isPrivileged = ({ trigger = '', fork }: Attempt): boolean => fork === true && privilegedTriggers.has(trigger);
+/** A run of a fork's head with the rights of the base. */
+export const isPrivileged = ({ trigger = '', fork }: Attempt): boolean =>
+  fork === true && privilegedTriggers.has(trigger);
 
 export const rule = defineRule<unknown, Settings>({
   id: 'privileged-fork-trigger',

@@ -28,6 +28,7 @@ import { rule as ephemeralBranchSecretRun } from './ephemeral-branch-secret-run.
 import { rule as ephemeralRunnerReused } from './ephemeral-runner-reused.ts';
 import { rule as firstBotPush } from './first-bot-push.ts';
 import { rules as firstSights } from './first-sights.ts';
+import { rule as forkBuildUnreviewed } from './fork-build-unreviewed.ts';
 import { rule as forkCacheToRelease } from './fork-cache-to-release.ts';
 import { rule as gateUnanswered } from './gate-unanswered.ts';
 import { rule as grantOutlivedJob } from './grant-outlived-job.ts';
@@ -94,6 +95,7 @@ export const rules: readonly AnyRule[] = [
   mfaUnproven,
   credentialUseOutsideJob,
   privilegedForkTrigger,
+  forkBuildUnreviewed,
   highScopeTokenApproved,
   appPermissionEscalated,
   untrustedMetadataInjection,
