@@ -26,7 +26,20 @@ const bootstrap = brokers.bootstrap.join(',');
 const full = await fullTopic({ brokers: bootstrap, deliveries: 40_000 });
 const [ours, parsing] = [full.ours().fenced, full.parsing()];
 
-const cpuOf = ({ cpuMicros, records }: Played) => cpuMicros / records;
+/** A play of kafkajs takes a third of one of ours: the least of both is of spans that are as long. */
+const parsingPlays = 3;
+
+/** µs of CPU a record over so many plays in a row. */
+async function cpuOf(play: () => Promise<Played>, plays = 1): Promise<number> {
+  let [cpuMicros, records] = [0, 0];
+  for (let nth = 0; nth < plays; nth += 1) {
+    const played = await play();
+    cpuMicros += played.cpuMicros;
+    records += played.records;
+  }
+  return cpuMicros / records;
+}
+
 const unit = 'µs CPU';
 const gates: Gate[] = [
   {
@@ -34,8 +47,8 @@ const gates: Gate[] = [
     rounds: () =>
       interleave(
         [
-          { name: 'detector', unit, run: async () => cpuOf(await ours()) },
-          { name: 'kafkajs with one JSON.parse an event', unit, run: async () => cpuOf(await parsing()) },
+          { name: 'detector', unit, run: () => cpuOf(ours) },
+          { name: 'kafkajs with one JSON.parse an event', unit, run: () => cpuOf(parsing, parsingPlays) },
         ],
         7,
       ),

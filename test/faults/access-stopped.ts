@@ -28,7 +28,7 @@ export const accessStopped: Fault = {
   },
 };
 
-/** The log alone is away: what was minted cannot be told of, and no end is heard. Each other time it is frozen, its connections open. */
+/** The log alone is away: what was minted cannot be told of, and no end is received. Each other time it is frozen, its connections open. */
 export const accessKafkaStopped: Fault = {
   name: 'access-kafka-stopped',
   what: 'Kafka killed and started again, or frozen (SIGSTOP) for 7 s, while jobs are given something and end',

@@ -53,8 +53,8 @@ export async function readVaultStanding(session: Pick<VaultSession, 'ask'>, plac
 
 /** Where roles lie: the host and, where there is one, the namespace, since those of two are not the same. */
 export function vaultPlaceOf({ url, namespace }: { url: string; namespace?: string | undefined }): string {
-  const within = namespace?.replace(/^\/+|\/+$/g, '') ?? '';
-  return [new URL(url).host, ...(within === '' ? [] : [within])].join('/');
+  const within = namespace?.split('/').filter((part) => part !== '') ?? [];
+  return [new URL(url).host, ...within].join('/');
 }
 
 function rowOf(at: string, name: string, told: z.output<typeof role>['data']): Standing {
