@@ -6,6 +6,8 @@ import { appendWithin } from '@tripline/stream/append-within';
 import { type NewRecord, RecordTooLargeError, type Stream, topics } from '@tripline/stream/stream';
 import type { Spool } from './spool.ts';
 
+const longestPauseMs = 5000;
+
 /** Appends the spool's records to the log, oldest first, as soon as the log accepts them again. Starts at once. */
 export function createDrainer(options: {
   stream: Stream;
@@ -74,9 +76,11 @@ export function createDrainer(options: {
         pauseMs = 100;
         if (spool.empty()) logger.info('spool drained; appending to the log again');
       } catch (error) {
-        logger.debug({ err: error }, `appending to the log failed; retrying in ${pauseMs} ms`);
+        // A log that was away for a moment was told of as the first event was spooled.
+        const level = pauseMs < longestPauseMs ? 'debug' : 'warn';
+        logger[level]({ err: error }, `appending what is spooled failed; retrying in ${pauseMs} ms`);
         await clock.pause(pauseMs, stopping.signal);
-        pauseMs = Math.min(pauseMs * 2, 5000);
+        pauseMs = Math.min(pauseMs * 2, longestPauseMs);
       }
     }
   }

@@ -527,6 +527,22 @@ describe('what is here', () => {
     expect(named(await checkLocal(config(dataDir)), 'data folder')).toMatchObject({ state: 'ok' });
   });
 
+  it('is broken where the log has not taken for minutes what the receiver spooled', async () => {
+    const dataDir = join(folder, 'spooling');
+    mkdirSync(join(dataDir, 'spool'), { recursive: true, mode: 0o700 });
+    const spool = async (nowMs: number) => named(await checkLocal(config(dataDir), nowMs), 'spool');
+    const writtenMs = Date.now();
+    writeFileSync(join(dataDir, 'spool/lock'), '');
+    expect(await spool(writtenMs + 3_600_000)).toMatchObject({ state: 'ok', detail: '0 bytes wait for the log' });
+    writeFileSync(join(dataDir, 'spool/0000000001.spool'), 'x'.repeat(100));
+    expect(await spool(writtenMs + 60_000)).toMatchObject({ state: 'ok', detail: '100 bytes wait for the log' });
+    expect(await spool(writtenMs + 302_000)).toMatchObject({
+      state: 'broken',
+      detail: expect.stringMatching(/^100 bytes wait for the log since 20\d\d-\d\d-\d\d \d\d:\d\d/),
+      remedy: expect.stringContaining('restart it: nothing in the spool is lost'),
+    });
+  });
+
   it('tells a Tripline on the port from another program', async () => {
     const there = { ...config(folder), ...at(Number(new URL(providerUrl).port)) };
     for (const [body, state] of [

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Config } from '@tripline/config/config';
 import type { Check } from '@tripline/contracts/check';
 import { findStandalone } from '@tripline/runtime/data-folder';
+import { moment } from '../show.ts';
 import { embeddedFolder } from '../store.ts';
 import { ask } from './check.ts';
 
@@ -10,7 +11,7 @@ const gigabyte = 1024 ** 3;
 const startIt = 'start it: `npx tripline up`';
 
 /** The settings' file, the data folder, the spool in it, and whether something answers on the port. */
-export async function checkLocal(config: Config): Promise<Check[]> {
+export async function checkLocal(config: Config, nowMs = Date.now()): Promise<Check[]> {
   return [
     {
       name: 'settings',
@@ -18,7 +19,7 @@ export async function checkLocal(config: Config): Promise<Check[]> {
       detail: [config.file ?? 'no tripline.yaml; environment and defaults', ...config.remarks].join('; '),
     },
     dataFolder(config),
-    spool(config),
+    spool(config, nowMs),
     await listening(config),
   ];
 }
@@ -40,14 +41,19 @@ function dataFolder({ dataDir }: Config): Check {
   return { name, state: 'ok', detail: `${dataDir}, ${(free / gigabyte).toFixed(0)} GiB free` };
 }
 
-function spool({ dataDir, receiver }: Config): Check {
+/** A log that was away for a moment is caught up within seconds; the alert on the receiver's metric waits as long. */
+const spooledTooLongMs = 5 * 60_000;
+
+function spool({ dataDir, receiver }: Config, nowMs: number): Check {
   const name = 'spool';
   const folder = join(dataDir, 'spool');
   if (!existsSync(folder)) return { name, state: 'off', detail: 'nothing was ever spooled' };
-  const bytes = readdirSync(folder)
+  const files = readdirSync(folder).flatMap((file) => {
     // The receiver removes what is in the log by now.
-    .map((file) => statSync(join(folder, file), { throwIfNoEntry: false })?.size ?? 0)
-    .reduce((sum, size) => sum + size, 0);
+    const found = statSync(join(folder, file), { throwIfNoEntry: false });
+    return found === undefined || found.size === 0 ? [] : [found];
+  });
+  const bytes = files.reduce((sum, { size }) => sum + size, 0);
   if (bytes > receiver.spoolLimitBytes * 0.8) {
     const detail = `${bytes} of ${receiver.spoolLimitBytes} bytes are used`;
     return {
@@ -56,6 +62,13 @@ function spool({ dataDir, receiver }: Config): Check {
       detail,
       remedy: 'bring the log back (see below): beyond the limit, deliveries are refused',
     };
+  }
+  const sinceMs = Math.min(...files.map(({ birthtimeMs }) => birthtimeMs));
+  if (nowMs - sinceMs > spooledTooLongMs) {
+    const detail = `${bytes} bytes wait for the log since ${moment(new Date(sinceMs))} UTC`;
+    const remedy =
+      'bring the log back (see below); where it takes events, see the receiver’s log, and restart it: nothing in the spool is lost';
+    return { name, state: 'broken', detail, remedy };
   }
   return { name, state: 'ok', detail: `${bytes} bytes wait for the log` };
 }

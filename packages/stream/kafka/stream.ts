@@ -243,6 +243,11 @@ export function createKafkaStream(options: {
       try {
         await within(checkTimeoutMs, 'answer', async () => (await connectedAdmin()).describeCluster());
       } catch (error) {
+        // kafkajs 2.2.4 reads the metadata of a cluster that has none for it yet, right after a broker came back.
+        if (error instanceof TypeError)
+          throw new StreamUnavailableError('Kafka has just come back and says nothing of its brokers yet', {
+            cause: error,
+          });
         throw fromKafka(error, security);
       }
     },
