@@ -81,8 +81,14 @@ function ofRepository(stage: Stage, name: string, atMs: number): Json {
   return { repo: full_name, repo_id: id, repository: full_name, repository_id: id, public_repo: !isPrivate };
 }
 
-/** A repository was cloned with git. */
+/** A private repository was cloned with git: what is public anybody may clone. */
 export function clone(stage: Stage, told: StepText, of: Omit<ActOf, 'action'> & { repository: string }): ScenarioStep {
-  const more = { transport_protocol: 1, transport_protocol_name: 'http', repository_public: false, ...of.more };
+  const more = {
+    transport_protocol: 1,
+    transport_protocol_name: 'http',
+    repository_public: false,
+    public_repo: false,
+    ...of.more,
+  };
   return auditRecord(stage, told, { ...of, action: 'git.clone', more });
 }

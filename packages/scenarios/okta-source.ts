@@ -39,7 +39,7 @@ export const oktaSource: Scenario = {
       auditRecord(
         stage,
         { name: `download-${nth + 1}`, says: `${repository} was downloaded in the browser`, atMs: 200 + 200 * nth },
-        { action: 'repo.download_zip', by: engineer, from: browser, repository },
+        { action: 'repo.download_zip', by: engineer, from: browser, repository, more: { public_repo: false } },
       ),
     );
   },
@@ -56,7 +56,7 @@ export const oktaSource: Scenario = {
       auditRecord(
         stage,
         { name: `download-${nth + 1}`, says: `${engineer} downloaded it for a colleague`, atMs: 300 + 300 * nth },
-        { action: 'repo.download_zip', by: engineer, from: desk, repository },
+        { action: 'repo.download_zip', by: engineer, from: desk, repository, more: { public_repo: false } },
       ),
     ]);
   },

@@ -63,7 +63,8 @@ function spool({ dataDir, receiver }: Config, nowMs: number): Check {
       remedy: 'bring the log back (see below): beyond the limit, deliveries are refused',
     };
   }
-  const sinceMs = Math.min(...files.map(({ birthtimeMs }) => birthtimeMs));
+  // A file system that keeps no birth of files says 0.
+  const sinceMs = Math.min(...files.map(({ birthtimeMs, mtimeMs }) => birthtimeMs || mtimeMs));
   if (nowMs - sinceMs > spooledTooLongMs) {
     const detail = `${bytes} bytes wait for the log since ${moment(new Date(sinceMs))} UTC`;
     const remedy =

@@ -218,6 +218,7 @@ const oneOfEach = `
   09:01:27  grace    has a1 on acme/web ended
   09:01:28  grace    keeps a1 on acme/web beyond its end
   09:01:28  broker   puts policies p1 in force (giving wider)
+  09:01:28  broker   promotes to production of acme/api (from staging)
   09:01:29  broker   sees deploy-key/74/12 stand (in acme/web)
   09:01:30  github   asks the gate about run 7 for staging
   09:01:31  broker   answers the gate about run 7 for staging with denied
