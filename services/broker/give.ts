@@ -45,12 +45,10 @@ export async function give(
   const planned = plan(asking, giving.minters);
   if ('answer' in planned) return planned.answer;
   const longestUntilMs = askedMs + asking.policy.max;
-  const minds = {
-    workspace: asking.workspace,
-    things: asking.policy.needs.noIncident === undefined ? undefined : things,
-  };
+  const minds = { workspace: asking.workspace, things: asking.policy.needs.noIncident === undefined ? [] : things };
   const intended = await intend(db, grantOf(asking, planned.parts, things, longestUntilMs), {
-    ...{ mostAnHour: giving.mostAnHour, minds },
+    mostAnHour: giving.mostAnHour,
+    minds,
   });
   if (intended.result === 'ended') return jobEnded;
   if (intended.result === 'capped') return capReached(parts, asking, intended);
@@ -63,7 +61,7 @@ export async function give(
       ...{ minted, untilMs: longestUntilMs },
       refusalNow: (nth) =>
         refusalNow(parts, asking, {
-          read: nth === 0 ? intended.meanwhile : readMeanwhile(db.pool, minds),
+          read: () => (nth === 0 ? intended.meanwhile : readMeanwhile(db.pool, minds)),
           decideAgain,
         }),
     });
@@ -94,12 +92,12 @@ export async function give(
 async function refusalNow(
   parts: GiveParts,
   asking: Asking,
-  { read: reading, decideAgain }: Pick<Granted, 'decideAgain'> & { read: Promise<Meanwhile> },
+  { read, decideAgain }: Pick<Granted, 'decideAgain'> & { read: () => Promise<Meanwhile> },
 ): Promise<Answer | undefined> {
   const inForce = parts.policies();
   if (!('sha256' in inForce) || inForce.sha256 !== asking.policies.sha256)
     return refuse('ended-meanwhile', 'The policies changed while it was decided: ask again');
-  const read = await reading.catch((error: NodeJS.ErrnoException) => {
+  const meanwhile = await read().catch((error: NodeJS.ErrnoException) => {
     const fault = describeDatabaseFault(error);
     parts.logger.error(
       { fault, code: error.code },
@@ -108,9 +106,9 @@ async function refusalNow(
     return undefined;
   });
   // Whoever cannot say whether it is stopped gives nothing, and does not say that somebody stopped it.
-  if (read === undefined) return meanwhileUnread;
-  if (read.isStopped) return stopped;
-  const decision = decideAgain(read.incidents);
+  if (meanwhile === undefined) return meanwhileUnread;
+  if (meanwhile.isStopped) return stopped;
+  const decision = decideAgain(meanwhile.incidents);
   if (decision.decision === 'granted') return undefined;
   const event = decidedEvent(asking, decision, { atMs: parts.clock.nowMs(), isDryRun: false });
   await appendEvents(parts, [event]);

@@ -13,7 +13,8 @@ import {
   repositoryKey,
   startGranting,
 } from '@tripline/testing/services/granting';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import pg from 'pg';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { recordFindings, someFinding } from '../../test/faults/recorded-findings.ts';
 import { createSeals } from './seal.ts';
 
@@ -151,6 +152,21 @@ describe('a job that its policy grants', () => {
     });
     expect(s.github.orders).toEqual([]);
     expect((await s.grants()).map(({ state }) => state)).toEqual(['dead', 'dead']);
+  });
+
+  test('is given nothing by policies that changed between two mints, and nothing is read that nobody waits for', async () => {
+    const broker = await s.start();
+    s.github.before = async () => {
+      writeFileSync(join(broker.folder, 'access.yaml'), policies.replace('max: 45m', 'max: 30m'));
+    };
+    const sent = vi.spyOn(pg.Client.prototype, 'query');
+    const answer = await broker.ask(await issuer.token());
+    // Where Postgres is away by then, a reading that nobody waits for ends the process.
+    const readings = sent.mock.calls.filter(([query]) => (query as { name?: string }).name === 'access-meanwhile');
+    sent.mockRestore();
+    expect(answer).toMatchObject({ status: 409, body: { error: { reason: 'ended-meanwhile' } } });
+    expect(s.vault.orders).toEqual([]);
+    expect(readings).toHaveLength(1);
   });
 
   test('that gives back what nobody can have been given is told of no such grant', async () => {

@@ -5,8 +5,8 @@ import type { ClientBase } from 'pg';
 /** What may forbid by now what was decided before. */
 export type Meanwhile = { isStopped: boolean; incidents: readonly OpenIncident[] };
 
-/** Whose incidents are asked for: of `things` in a workspace; `things` is undefined where the policy minds none. */
-export type MeanwhileOf = { workspace: string; things: readonly Entity[] | undefined };
+/** Whose incidents are asked for: of `things` in a workspace, which are none where the policy minds no incident. */
+export type MeanwhileOf = { workspace: string; things: readonly Entity[] };
 
 /**
  * Whether people have stopped all that Tripline does by itself, and which incidents are open that name one of `things`. One statement,
@@ -14,7 +14,7 @@ export type MeanwhileOf = { workspace: string; things: readonly Entity[] | undef
  */
 export async function readMeanwhile(
   client: Pick<ClientBase, 'query'>,
-  { workspace, things = [] }: MeanwhileOf,
+  { workspace, things }: MeanwhileOf,
 ): Promise<Meanwhile> {
   const { rows } = await client.query<Meanwhile>({
     name: 'access-meanwhile',
