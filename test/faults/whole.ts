@@ -1,6 +1,7 @@
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { loadConfig } from '@tripline/config/config';
 import { faultOfOrigin } from '@tripline/contracts/internal';
 import { openDatabase } from '@tripline/db/database';
@@ -136,7 +137,10 @@ export async function openWhole(options: WholeOptions) {
         }),
       );
     },
-    /** Sends again what was not acknowledged, waits until nothing is left to do, and says what is wrong then. */
+    /**
+     * Sends again what was not acknowledged, waits until nothing is left to do, and says what is wrong then. A receiver
+     * appends its summaries when it likes: where the log grew while it was compared, all of it is done once more.
+     */
     async settle(base: string, services: readonly ServiceName[], patienceMs = 120_000): Promise<string[]> {
       await sender.sendUnacknowledged(base);
       let left: string[] = [];
@@ -144,8 +148,16 @@ export async function openWhole(options: WholeOptions) {
         left = await undone(services);
         return left.length === 0;
       };
-      await until(isDone, { patienceMs, everyMs: 200 }).catch((error: Error) => left.push(error.message));
-      return [...left, ...(await this.differences(services))];
+      const untilMs = Date.now() + patienceMs;
+      for (;;) {
+        const remainingMs = Math.max(0, untilMs - Date.now());
+        await until(isDone, { patienceMs: remainingMs, everyMs: 200 }).catch((error: Error) =>
+          left.push(error.message),
+        );
+        const before = await ends();
+        const lines = [...left, ...(await this.differences(services))];
+        if (lines.length === 0 || isDeepStrictEqual(await ends(), before) || Date.now() >= untilMs) return lines;
+      }
     },
     async differences(services: readonly ServiceName[]): Promise<string[]> {
       const records = await readLog();
