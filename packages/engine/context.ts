@@ -4,7 +4,7 @@ import type { AnyRule, FindingDraft, RuleContext } from '@tripline/contracts/rul
 import { runKey } from '@tripline/contracts/rule';
 import { clean, completeFinding, identify } from './draft.ts';
 import type { Effects, FindingChange } from './effects.ts';
-import { checkName, joinKey, nameOfRule } from './keyed-state/keys.ts';
+import { checkName, nameOfRule } from './keyed-state/keys.ts';
 import { isHeld, type KeyedState, type Slot } from './keyed-state/state.ts';
 import type { UndoLog } from './keyed-state/undo-log.ts';
 import { type ActRow, createSuperseding, type Named } from './superseding.ts';
@@ -115,7 +115,7 @@ export function createContext(parts: {
     list.push(item);
     undoLog.note(() => list.pop());
   }
-  const slotIn = (workspace: string, rule: string, key: string) => state.slot(joinKey(workspace, rule, key));
+  const slotIn = (workspace: string, rule: string, key: string) => state.slot(workspace, rule, key);
   const rowIn = (...place: Parameters<typeof slotIn>) => state.get(slotIn(...place), frame.nowMs);
   const engines = (rule: string, key: string) => slotIn(frame.workspace, rule, key);
   const keepEngines = (rule: string, key: string, value: unknown, keepMs: number) =>

@@ -2,7 +2,7 @@ import type { AnyRule } from '@tripline/contracts/rule';
 import type { FactRow } from './concerns.ts';
 import { engineRules } from './context.ts';
 import { reasonOf } from './effects.ts';
-import { checkName, joinKey, nameOfRule, type StateKey, splitKey } from './keyed-state/keys.ts';
+import { checkName, joinKey, nameOfRule, type StateKey } from './keyed-state/keys.ts';
 import { isHeld, type KeyedState, type Slot, type StateRow } from './keyed-state/state.ts';
 import { type FactsInUse, factRows } from './learn-facts.ts';
 import type { WorkspaceFacts } from './workspace-facts.ts';
@@ -17,9 +17,14 @@ type Scope = {
   fault: string | null;
   rules: Map<string, RuleScope>;
 };
-type RuleScope = { prefix: string; slots: Map<string, Slot> };
+type RuleScope = { workspace: string; rule: string; prefix: string; slots: Map<string, Slot> };
 
-const noSlot: Slot = { joined: '', isEngines: true, before: undefined, next: undefined };
+const noSlot: Slot = {
+  ...{ workspace: '', rule: '', key: '', joined: '' },
+  isEngines: true,
+  before: undefined,
+  next: undefined,
+};
 
 export type Scopes = ReturnType<typeof createScopes>;
 
@@ -33,7 +38,7 @@ export function createScopes(parts: {
 }) {
   const { state, facts, ruleOf, peek } = parts;
   const scopes = new Map<string, Scope>();
-  const missing = new Set<string>();
+  let missing: Slot[] = [];
 
   /** The workspace that was asked for last: the next question is mostly about it too. */
   let last: Scope | undefined;
@@ -43,7 +48,7 @@ export function createScopes(parts: {
     if (last !== undefined && workspace === lastWorkspace) return last;
     let scope = scopes.get(workspace);
     if (scope === undefined) {
-      const slot = state.slot(joinKey(workspace, engineRules.workspace, ''));
+      const slot = state.slot(workspace, engineRules.workspace, '');
       scope = { facts: slot, fault: faultOfWorkspace(workspace), rules: new Map() };
       scopes.set(workspace, scope);
     }
@@ -55,7 +60,7 @@ export function createScopes(parts: {
     const { rules } = scopeOf(workspace);
     let scope = rules.get(rule);
     if (scope === undefined) {
-      scope = { prefix: joinKey(workspace, rule, ''), slots: new Map() };
+      scope = { workspace, rule, prefix: joinKey(workspace, rule, ''), slots: new Map() };
       rules.set(rule, scope);
     }
     return scope;
@@ -64,9 +69,9 @@ export function createScopes(parts: {
     const known = scope.slots.get(key);
     if (known !== undefined) return known;
     const name = nameOfRule('a key', key);
-    const slot = isOwn ? noSlot : state.slot(scope.prefix + name);
+    const slot = isOwn ? noSlot : state.slot(scope.workspace, scope.rule, name, scope.prefix + name);
     scope.slots.set(key, slot);
-    if (!isOwn && !isHeld(slot)) missing.add(slot.joined);
+    if (!isOwn && !isHeld(slot)) missing.push(slot);
     return slot;
   }
 
@@ -107,29 +112,28 @@ export function createScopes(parts: {
      */
     lateSlotOf(rule: string, workspace: string, key: string): Slot {
       const scope = scopeOfRule(rule, workspace);
-      const isFirst = !scope.slots.has(key);
+      const askedBefore = missing.length;
       const slot = slotIn(scope, key, false);
       if (isHeld(slot) || peek === undefined) return slot;
-      const named = splitKey(slot.joined);
-      const row = peek(named);
+      const row = peek(slot);
       if (row === undefined) return slot;
-      if (isFirst) missing.delete(slot.joined);
-      state.give([named], row === null ? [] : soundOf(row));
+      missing.length = askedBefore;
+      state.give([slot], row === null ? [] : soundOf(row));
       return slot;
     },
 
     /** Takes in the rows of keys that were asked for. A row that its rule's schema does not take counts as absent. */
     give: (keys: readonly StateKey[], rows: readonly StateRow[]): void => state.give(keys, rows.flatMap(soundOf)),
-    isMissing: (): boolean => missing.size > 0,
+    isMissing: (): boolean => missing.length > 0,
     takeMissing(): StateKey[] {
-      const keys = [...missing].map(splitKey);
-      missing.clear();
+      const keys = missing;
+      missing = [];
       return keys;
     },
     clear(): void {
       scopes.clear();
       last = undefined;
-      missing.clear();
+      missing = [];
     },
   };
 }

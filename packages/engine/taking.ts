@@ -5,7 +5,6 @@ import type { Arrival } from './dedup.ts';
 import type { Doubting } from './doubting.ts';
 import { factKeyOf, resolveFact } from './facts.ts';
 import type { Judging } from './judging.ts';
-import { joinKey } from './keyed-state/keys.ts';
 import type { KeyedState } from './keyed-state/state.ts';
 import { inventoryType, proofType } from './plan.ts';
 import type { Scopes } from './scopes.ts';
@@ -46,7 +45,7 @@ export function createTaking(parts: {
   batch: Batch;
 }) {
   const { state, scopes, judging, doubting, batch } = parts;
-  const ownSlot = (workspace: string, rule: string, key: string) => state.slot(joinKey(workspace, rule, key));
+  const ownSlot = (workspace: string, rule: string, key: string) => state.slot(workspace, rule, key);
 
   /** The event with the fact that it tells, where the provider may tell it twice. */
   function withFact(event: LoggedEvent, atMs: number): LoggedEvent {

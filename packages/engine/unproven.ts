@@ -1,6 +1,5 @@
 import type { LoggedEvent } from '@tripline/contracts/event';
 import type { StreamRecord } from '@tripline/stream/stream';
-import { joinKey } from './keyed-state/keys.ts';
 import type { KeyedState } from './keyed-state/state.ts';
 import type { Timers } from './timers.ts';
 
@@ -49,7 +48,7 @@ type Lists = { waiting: string[]; judged: string[]; refuted?: string[] };
  * a body can send it again, so they are kept until it is known: a row each, by event id, in state of the engine's own.
  */
 export function createUnproven({ state, timers }: { state: KeyedState; timers: Timers }) {
-  const slot = (workspace: string, key: string) => state.slot(joinKey(workspace, unprovenRule, key));
+  const slot = (workspace: string, key: string) => state.slot(workspace, unprovenRule, key);
   const listsOf = (workspace: string, nowMs: number) => state.get(slot(workspace, ''), nowMs) as Lists | undefined;
   const keepLists = (workspace: string, lists: Lists, nowMs: number) =>
     state.set(slot(workspace, ''), lists, rememberMs, nowMs);

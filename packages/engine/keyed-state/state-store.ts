@@ -204,7 +204,7 @@ export function createStateStore(snapshot: StoreSnapshot, options: StoreOptions 
     let open: Pending[] = [];
     const settle = (key: StateKey, stored: Stored | undefined) => {
       if (stored === undefined || stored.json === null) return;
-      rows.push({ ...key, value: JSON.parse(stored.json), expiresMs: stored.expiresMs });
+      rows.push(rowOf(key, stored.json, stored.expiresMs));
     };
     for (const key of keys) {
       const joined = joinedKey(key);
@@ -255,7 +255,7 @@ export function createStateStore(snapshot: StoreSnapshot, options: StoreOptions 
         lookAt({ key, joined, high, low, nextRun: 0 }, noBlocks);
       if (stored === undefined) return null;
       if ('run' in stored) return undefined;
-      return stored.json === null ? null : { ...key, value: JSON.parse(stored.json), expiresMs: stored.expiresMs };
+      return stored.json === null ? null : rowOf(key, stored.json, stored.expiresMs);
     },
     look,
 
@@ -323,6 +323,12 @@ export function createStateStore(snapshot: StoreSnapshot, options: StoreOptions 
     size: () => ({ memtableKeys: memtable.keys(), runs: runs.map(({ keys, bytes }) => ({ keys, bytes })) }),
   };
 }
+
+/** Written out: whoever asks may name the key by more than its names. */
+const rowOf = ({ workspace, rule, key, joined }: StateKey, json: string, expiresMs: number): StateRow =>
+  joined === undefined
+    ? { workspace, rule, key, value: JSON.parse(json), expiresMs }
+    : { workspace, rule, key, joined, value: JSON.parse(json), expiresMs };
 
 /** Without this, a block that went missing would be looked for without end, or merged away. */
 function checkAllGiven(ranges: readonly BlockRange[], given: readonly StoredBlock[]): void {

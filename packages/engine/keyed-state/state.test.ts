@@ -1,5 +1,4 @@
 import { describe, expect, test } from 'vitest';
-import { joinKey } from './keys.ts';
 import { createState } from './state.ts';
 import { createUndoLog } from './undo-log.ts';
 
@@ -11,9 +10,8 @@ function stateOf() {
   const state = createState({ undoLog, cachedKeys: 1000 });
   /** One batch, which begins with what is stored at first. */
   function batch<T>(key: string, act: (value: unknown, set: (value: unknown) => void, remove: () => void) => T): T {
-    const joined = joinKey('acme', 'rule', key);
-    if (state.slot(joined).before === undefined) state.give([{ workspace: 'acme', rule: 'rule', key }], []);
-    const slot = state.slot(joined);
+    const slot = state.slot('acme', 'rule', key);
+    if (slot.before === undefined) state.give([{ workspace: 'acme', rule: 'rule', key }], []);
     const set = (value: unknown) => state.set(slot, value, hour, nowMs);
     const answer = act(state.get(slot, nowMs), set, () => state.delete(slot));
     state.changes();

@@ -1,5 +1,5 @@
 import { createCache } from './cache.ts';
-import { joinedKey, type StateKey, splitKey } from './keys.ts';
+import { joinedKey, joinKey, type StateKey } from './keys.ts';
 import { shareUnchanged } from './structural-sharing.ts';
 import type { UndoLog } from './undo-log.ts';
 
@@ -38,8 +38,11 @@ const readsOfBusy = 3;
 /** As much of such values is held, in characters of their text, of which each takes some four bytes. */
 const busyLength = 4 * 2 ** 20;
 
-/** One key while a batch is judged, so that its name is looked up once and not at every touch. */
+/** One key while a batch is judged, so that its name is made and looked up once and not at every touch. */
 export type Slot = {
+  readonly workspace: string;
+  readonly rule: string;
+  readonly key: string;
   readonly joined: string;
   /** Of a row of the engine's own. */
   readonly isEngines: boolean;
@@ -70,19 +73,19 @@ export function createState(options: { undoLog: UndoLog; cachedKeys: number; sha
   /** Keys that the batch named. */
   const slots = new Map<string, Slot>();
 
-  const isEngines = (joined: string) => joined.charCodeAt(joined.indexOf('\0') + 1) === 64;
   const entry = (slot: Slot): Entry => slot.next ?? slot.before ?? absent;
 
-  function slotOf(joined: string): Slot {
+  function slotOf(workspace: string, rule: string, key: string, joined = joinKey(workspace, rule, key)): Slot {
     let slot = slots.get(joined);
     if (slot === undefined) {
-      const isOwn = isEngines(joined);
-      const before = isOwn ? (engineRows.get(joined) ?? absent) : cache.get(joined);
-      slot = { joined, isEngines: isOwn, before, next: undefined };
+      const isEngines = rule.startsWith('@');
+      const before = isEngines ? (engineRows.get(joined) ?? absent) : cache.get(joined);
+      slot = { workspace, rule, key, joined, isEngines, before, next: undefined };
       slots.set(joined, slot);
     }
     return slot;
   }
+  const slotNamed = (of: StateKey): Slot => slotOf(of.workspace, of.rule, of.key, joinedKey(of));
 
   function change(slot: Slot, next: Entry): void {
     const before = slot.next;
@@ -93,13 +96,16 @@ export function createState(options: { undoLog: UndoLog; cachedKeys: number; sha
   }
 
   return {
-    /** The key's place in this batch; ends with it. Unless it `isHeld`, its row must be given before it is read. */
+    /**
+     * The key's place in this batch; ends with it. Unless it `isHeld`, its row must be given before it is read. `joined`: its
+     * names as one string, where that is at hand.
+     */
     slot: slotOf,
 
     /** Takes in what was fetched for `keys`; a key without a row is absent. */
     give(keys: readonly StateKey[], rows: readonly StateRow[]): void {
-      for (const key of keys) slotOf(joinedKey(key)).before = absent;
-      for (const row of rows) slotOf(joinedKey(row)).before = entryOf(row);
+      for (const key of keys) slotNamed(key).before = absent;
+      for (const row of rows) slotNamed(row).before = entryOf(row);
     },
     /** Takes in the engine's own rows when the partition is taken. */
     giveEngines(rows: readonly StateRow[]): void {
@@ -125,10 +131,9 @@ export function createState(options: { undoLog: UndoLog; cachedKeys: number; sha
 
     changes(): StateChange[] {
       const changes: StateChange[] = [];
-      for (const { joined, before, next } of slots.values()) {
+      for (const { workspace, rule, key, joined, before, next } of slots.values()) {
         if (next === undefined || (next === absent && before === absent)) continue;
         const json = next === absent ? null : jsonOf(next);
-        const { workspace, rule, key } = splitKey(joined);
         changes.push({ workspace, rule, key, joined, json, expiresMs: next === absent ? 0 : next.expiresMs });
       }
       return changes;
