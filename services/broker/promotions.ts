@@ -1,39 +1,21 @@
 import { createHash } from 'node:crypto';
 import { type Promotion, promotionsOf } from '@tripline/access/promotion';
-import type { Config } from '@tripline/config/config';
-import type { TriplineEvent } from '@tripline/contracts/event';
 import { clip } from '@tripline/contracts/text';
-import type { Db } from '@tripline/db/database';
 import { mostPromotedFrom } from '@tripline/facts/environment-promotions';
 import { instanceOf } from '@tripline/integrations/github/instance';
-import type { Clock } from '@tripline/runtime/clock';
-import type { Logger } from '@tripline/runtime/logger';
 import { createWorkspaces } from '@tripline/sources/workspace';
 import { brokerEvent } from './append-events.ts';
-import type { CurrentPolicies } from './local-policies.ts';
+import { againMs, appendThenNote, type Telling, type TellingParts } from './append-then-note.ts';
 import { noteToldPromotions, readToldPromotions, type ToldPlace, type ToldPromotion } from './store/promotions.ts';
 
-const dayMs = 86_400_000;
 /** How often it is looked whether other policies are in force, and what was told too long ago, ms. */
 const [lookEveryMs, repeatEveryMs] = [1000, 3_600_000];
-/** What holds unchanged is told again, so that the detector does not forget it. */
-const againMs = 7 * dayMs;
-const eventsAtOnce = 200;
-
-export type PromotionParts = {
-  config: Pick<Config, 'github' | 'workspaces' | 'drills' | 'broker'>;
-  db: Db;
-  clock: Clock;
-  logger: Logger;
-  policies: CurrentPolicies;
-  append: (events: readonly TriplineEvent[]) => Promise<unknown>;
-};
 
 /**
  * Tells the log from which environments commits may come to which, as soon as policies are in force that say otherwise than it was told:
  * deployments are held against it. It is of when they came into force, however long the log was away.
  */
-export function startPromotions(parts: PromotionParts): { look: () => Promise<void>; close: () => Promise<void> } {
+export function startPromotions(parts: TellingParts): { look: () => Promise<void>; close: () => Promise<void> } {
   const { clock, logger } = parts;
   const closing = new AbortController();
   /** Of the policies that this process saw in force last, and since when. */
@@ -74,7 +56,7 @@ export function startPromotions(parts: PromotionParts): { look: () => Promise<vo
 }
 
 /** What the policies in force say; nothing where none are configured, and undefined where they cannot be read now. */
-function inForce({ config, policies }: PromotionParts): { sha256: string; promotions: Promotion[] } | undefined {
+function inForce({ config, policies }: TellingParts): { sha256: string; promotions: Promotion[] } | undefined {
   if (config.broker.policy === undefined) return { sha256: 'none', promotions: [] };
   const current = policies();
   return 'fault' in current ? undefined : { sha256: current.sha256, promotions: promotionsOf(current) };
@@ -85,7 +67,7 @@ function inForce({ config, policies }: PromotionParts): { sha256: string; promot
  * workspace has no organisation for is told nobody. @returns number of events.
  */
 async function tellPromotions(
-  { config, db, append }: PromotionParts,
+  { config, db, append }: TellingParts,
   promotions: readonly Promotion[],
   { atMs, tells }: { atMs: number; tells: 'what is other' | 'what is old' },
 ): Promise<number> {
@@ -103,7 +85,7 @@ async function tellPromotions(
         ...(from === undefined ? {} : { 'tripline.policy.promoted_from': from.slice(0, mostPromotedFrom) }),
       },
     );
-  const events: { event: TriplineEvent; told?: ToldPromotion; gone?: ToldPlace }[] = [];
+  const events: Telling<ToldPromotion, ToldPlace>[] = [];
   const held = new Set<string>();
   for (const { repository, environment, from } of promotions) {
     const workspace = workspaces.of(repository.name.split('/')[0]!);
@@ -121,13 +103,7 @@ async function tellPromotions(
   }
   if (tells === 'what is other')
     for (const [key, place] of before) if (!held.has(key)) events.push({ event: eventOf(place), gone: place });
-  for (let at = 0; at < events.length; at += eventsAtOnce) {
-    const some = events.slice(at, at + eventsAtOnce);
-    await append(some.map(({ event }) => event));
-    const told = some.flatMap((one) => one.told ?? []);
-    await noteToldPromotions(db, { told, gone: some.flatMap((one) => one.gone ?? []) });
-  }
-  return events.length;
+  return appendThenNote(events, append, (told) => noteToldPromotions(db, told));
 }
 
 const keyOf = ({ workspace, repositoryId, environment }: ToldPlace): string =>

@@ -2,11 +2,8 @@ import { createHash } from 'node:crypto';
 import { coveredBy } from '@tripline/access/covered';
 import { sharedByTiers } from '@tripline/access/isolation';
 import { idleMs, type Standing, type StandingLook } from '@tripline/access/standing';
-import type { Config } from '@tripline/config/config';
 import type { Attributes } from '@tripline/contracts/attributes';
-import type { TriplineEvent } from '@tripline/contracts/event';
 import { clip } from '@tripline/contracts/text';
-import type { Db } from '@tripline/db/database';
 import { instanceOf } from '@tripline/integrations/github/instance';
 import {
   CannotReadError,
@@ -18,13 +15,11 @@ import {
 } from '@tripline/integrations/github/reader';
 import { readStanding, standingPermissions } from '@tripline/integrations/github/standing/read';
 import { createOutbound } from '@tripline/integrations/outbound';
-import type { Clock } from '@tripline/runtime/clock';
-import type { Logger } from '@tripline/runtime/logger';
 import { redactText, redactValue } from '@tripline/runtime/redact';
 import { createSignal } from '@tripline/runtime/signal';
 import { createWorkspaces } from '@tripline/sources/workspace';
 import { brokerEvent } from './append-events.ts';
-import type { CurrentPolicies } from './local-policies.ts';
+import { againMs, appendThenNote, type Telling, type TellingParts } from './append-then-note.ts';
 import { placesElsewhere, type StandingPlace } from './standing-elsewhere.ts';
 import {
   claimLook,
@@ -39,21 +34,12 @@ import {
 } from './store/standing.ts';
 
 const [hourMs, dayMs] = [3_600_000, 86_400_000];
-/** What stands unchanged is told again, so that the detector does not forget it. */
-const againMs = 7 * dayMs;
 /** A place that nobody looked at for so long is one of settings that were, ms. */
 const formerMs = 2 * dayMs;
 /** The detector has forgotten by then what was told of it. */
 const forgottenMs = 60 * dayMs;
-const eventsAtOnce = 200;
 
-export type StandingParts = {
-  config: Pick<Config, 'github' | 'workspaces' | 'drills' | 'broker'>;
-  db: Db;
-  clock: Clock;
-  logger: Logger;
-  policies: CurrentPolicies;
-  append: (events: readonly TriplineEvent[]) => Promise<unknown>;
+export type StandingParts = TellingParts & {
   fetch?: typeof globalThis.fetch | undefined;
   /** Once it is, nothing more is read. */
   closed?: AbortSignal | undefined;
@@ -188,7 +174,7 @@ async function tell(
     ),
     ...optional('tripline.standing.tiers', shared.get(row.id)),
   });
-  const events: { told?: ToldStanding; gone?: string; event: TriplineEvent }[] = [];
+  const events: Telling<ToldStanding, string>[] = [];
   const event = (id: string, sha256: string, data: Attributes) => {
     const day = new Date(nowMs).toISOString().slice(0, 10);
     const named = {
@@ -213,12 +199,7 @@ async function tell(
     const data = { ...attributesOf(row, instanceOf(config.github.apiUrl)), 'tripline.standing.gone': true as const };
     events.push({ gone: id, event: event(id, hashOf({ gone: sha256 }), data) });
   }
-  for (let at = 0; at < events.length; at += eventsAtOnce) {
-    const some = events.slice(at, at + eventsAtOnce);
-    await append(some.map((one) => one.event));
-    const told = some.flatMap((one) => one.told ?? []);
-    await noteTold(db, organization, { told, gone: some.flatMap((one) => one.gone ?? []) });
-  }
+  await appendThenNote(events, append, (told) => noteTold(db, organization, told));
   const settled = former.filter(({ row, id }) => present.has(id) || !unread.has(row.kind));
   await forgetFormer(db, { ...of, ids: settled.map(({ id }) => id) });
   return events.length;
