@@ -16,10 +16,9 @@ export async function openDatabaseClock(
   { pause }: Pick<Clock, 'pause'>,
   monotonicMs: () => number = () => performance.now(),
 ): Promise<Clock> {
-  let aheadMs: number | undefined;
-  let askedMs = Number.NEGATIVE_INFINITY;
+  let askedMs: number;
 
-  async function ask(): Promise<void> {
+  async function ask(): Promise<{ aheadMs: number; tookMs: number }> {
     askedMs = monotonicMs();
     // Whoever fills the pool has us wait for a connection: from then on it is counted how long the answer takes.
     const client = await pool.connect();
@@ -29,20 +28,25 @@ export async function openDatabaseClock(
         'SELECT extract(epoch FROM clock_timestamp())::float8 * 1000 AS ms',
       );
       const endedMs = monotonicMs();
-      if (aheadMs !== undefined && endedMs - beganMs > longestAnswerMs) return;
-      aheadMs = rows[0]!.ms - (beganMs + endedMs) / 2;
+      return { aheadMs: rows[0]!.ms - (beganMs + endedMs) / 2, tookMs: endedMs - beganMs };
     } finally {
       client.release();
     }
   }
-  await ask();
+  // There is none before the first one, which is taken however long it took.
+  let { aheadMs } = await ask();
+
+  async function askAgain(): Promise<void> {
+    const answer = await ask();
+    if (answer.tookMs <= longestAnswerMs) aheadMs = answer.aheadMs;
+  }
 
   return {
     nowMs() {
       const nowMs = monotonicMs();
       // Whoever asks waits for nothing: the next one has the newer answer.
-      if (nowMs - askedMs >= askEveryMs) void ask().catch(() => {});
-      return Math.round(nowMs + (aheadMs ?? 0));
+      if (nowMs - askedMs >= askEveryMs) void askAgain().catch(() => {});
+      return Math.round(nowMs + aheadMs);
     },
     pause,
   };
