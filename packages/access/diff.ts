@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
 import { severities } from '@tripline/contracts/finding';
+import { inSmallLetters } from '@tripline/contracts/text';
 import type { NamedFiles } from './files.ts';
 import type { LockFile } from './lock.ts';
 import { breakGlassOf, nameRight, permissionsOf, pinOf, reachOf, schedulesOf } from './people-rights.ts';
 import type { GithubWho, Give, PeoplePolicy, Policy, PolicyFile } from './policy.ts';
 import { describeSts } from './sts.ts';
-import { contains, describeSet, inSmallLetters, isInAnyCase, type TextSet } from './text-set.ts';
+import { contains, describeSet, isInAnyCase, type TextSet } from './text-set.ts';
 
 /**
  * What a new version of the policies changes. `wider`: somebody gets something that nobody got before, or keeps it longer.

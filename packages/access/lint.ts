@@ -1,3 +1,4 @@
+import { inSmallLetters } from '@tripline/contracts/text';
 import { outsiderEvents } from '@tripline/identity/github/outsider-events';
 import { isMergeRequestSource } from '@tripline/identity/gitlab/merge-requests';
 import { faultsOfFiles, filesThatNarrowNothing, type NamedFiles } from './files.ts';
@@ -6,7 +7,7 @@ import { pinOf, reachOf } from './people-rights.ts';
 import type { Give, PeoplePolicy, Policy, PolicyFile } from './policy.ts';
 import { runCases } from './run-cases.ts';
 import { faultsOfSts } from './sts.ts';
-import { inSmallLetters, isInAnyCase, type TextSet } from './text-set.ts';
+import { isInAnyCase, type TextSet } from './text-set.ts';
 
 /** What is wrong with a file of policies. A file with an `error` is not used; a `notice` is for whoever reviews it. */
 export type Problem = { level: 'error' | 'notice'; policy?: string; what: string };

@@ -1,6 +1,7 @@
+import { inSmallLetters } from '@tripline/contracts/text';
 import { policiesAtGate, type WaitingJob } from './decide-gate.ts';
 import type { Version } from './diff.ts';
-import { inSmallLetters, isInAnyCase } from './text-set.ts';
+import { isInAnyCase } from './text-set.ts';
 
 /** From where commits may come to an environment of a repository. `environment`: in lower case. */
 export type Promotion = { repository: WaitingJob['repository']; environment: string; from: string[] };

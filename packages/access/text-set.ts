@@ -1,3 +1,4 @@
+import { inSmallLetters } from '@tripline/contracts/text';
 import { z } from 'zod';
 
 /** What a condition allows: whole texts, and beginnings of texts. Compared letter by letter; nothing else is a pattern. */
@@ -27,12 +28,6 @@ export const isIn = (set: TextSet, value: string): boolean =>
 export const isInAnyCase = (set: TextSet, value: string): boolean => isIn(lowered(set), inSmallLetters(value));
 const lowered = (set: TextSet): TextSet =>
   set.map((one) => (typeof one === 'string' ? inSmallLetters(one) : { prefix: inSmallLetters(one.prefix) }));
-
-/**
- * A–Z alone, since whoever may run a workflow names an environment as they like: `toLowerCase` makes a k of the sign of Kelvin (U+212A), and
- * an environment that nobody protects would have the name of one that somebody does.
- */
-export const inSmallLetters = (name: string): string => name.replace(/[A-Z]+/g, (some) => some.toLowerCase());
 
 /** Whether every text of `inner` is in `outer` too. */
 export const contains = (outer: TextSet, inner: TextSet): boolean =>

@@ -64,3 +64,12 @@ test('people, machines and tokens by their ids; what nobody was seen with stays 
   expect(lastOf('fine-grained-token/25')).toBe('never');
   expect(lastOf('secret/74/KEY')).toBe('unknown');
 });
+
+test('an environment that looks like another by the sign of Kelvin is no use of that one, which is the same in any capitals', () => {
+  const kube = row({ kind: 'environment', id: 'environment/74/1', name: 'Kube', seenAs: 'environment:kube' });
+  const one = { ...kube, repositories: ['acme/api'] };
+  const uses = createUses();
+  uses.add(used('2026-11-01T00:00:00.000Z', 'acme/api', 'KUBE'));
+  uses.add(used('2026-11-02T00:00:00.000Z', 'acme/api', '\u212Aube'));
+  expect(uses.fill([one])[0]!.lastUse).toEqual({ at: '2026-11-01T00:00:00.000Z', by: 'trail' });
+});

@@ -1,4 +1,5 @@
 import type { Attributes } from '@tripline/contracts/attributes';
+import { inSmallLetters } from '@tripline/contracts/text';
 import type { Standing, Use } from './standing.ts';
 
 /** Who used what stands, as far as events of the log tell: added in their order, asked at the end. `time`: when the log took it in, RFC 3339 in UTC. */
@@ -49,7 +50,7 @@ export function createUses(): Uses {
           { path: data['tripline.pipeline.path'], event: data['tripline.pipeline.trigger'] },
           mostRuns,
         );
-      if (environment !== undefined) saw(`environment:${environment.toLowerCase()}@${repository}`, time);
+      if (environment !== undefined) saw(`environment:${inSmallLetters(environment)}@${repository}`, time);
       const job = run === undefined ? undefined : jobOf(data, { repository, run, time });
       const token = type === 'dev.cdeventsx.tripline-credential.used' ? undefined : data['tripline.credential.id'];
       if (token !== undefined) saw(`token:${token}`, time);

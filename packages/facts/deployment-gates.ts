@@ -1,7 +1,7 @@
 import type { Attributes } from '@tripline/contracts/attributes';
 import { eventIs, type LoggedEvent } from '@tripline/contracts/event';
 import type { Fact, LearnContext } from '@tripline/contracts/fact';
-import { clip } from '@tripline/contracts/text';
+import { clip, inSmallLetters } from '@tripline/contracts/text';
 import { z } from 'zod';
 import { type Bound, keepBounded, observedBy } from './bounds.ts';
 import { keepEarliest } from './earliest.ts';
@@ -104,7 +104,7 @@ export const deploymentGates: Fact<DeploymentGate> = {
   keepMs: 90 * dayMs,
 };
 const none: readonly string[] = [];
-const keyIn = (repository: string, environment: string) => `${repository}~${clip(environment.toLowerCase(), 200)}`;
+const keyIn = (repository: string, environment: string) => `${repository}~${clip(inSmallLetters(environment), 200)}`;
 /** The key of the repository that has the environment. */
 export const repositoryKeyOfGate = (key: string): string => key.slice(0, key.indexOf('~'));
 

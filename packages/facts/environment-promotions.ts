@@ -1,6 +1,6 @@
 import type { Attributes } from '@tripline/contracts/attributes';
 import type { Fact } from '@tripline/contracts/fact';
-import { clip } from '@tripline/contracts/text';
+import { clip, inSmallLetters } from '@tripline/contracts/text';
 import { parseTime } from '@tripline/contracts/time';
 import { z } from 'zod';
 import { type Bound, keepBounded, observedBy } from './bounds.ts';
@@ -45,9 +45,9 @@ export const environmentPromotions: Fact<EnvironmentPromotions> = {
   keepMs: 100 * dayMs,
 };
 
-/** GitHub's environments are the same in any case. */
+/** GitHub's environments are one in any capitals of A to Z. */
 export const promotionKey = (repository: string, environment: string): string =>
-  `${repository}~${clip(environment.toLowerCase(), 200)}`;
+  `${repository}~${clip(inSmallLetters(environment), 200)}`;
 
 /** From where a commit might come at a time, by the policies that came into force last before it; null where no policy said. */
 export const promotedAt = (known: EnvironmentPromotions | undefined, atMs: number): readonly string[] | null =>

@@ -1,5 +1,5 @@
 import type { LoggedEvent } from '@tripline/contracts/event';
-import { clip } from '@tripline/contracts/text';
+import { clip, inSmallLetters } from '@tripline/contracts/text';
 import { entityOf } from '@tripline/facts/things';
 import { z } from 'zod';
 import type { Sight } from './builders/own-fact.ts';
@@ -80,6 +80,6 @@ export const accountOf = ({ by: { name: login, id } }: Deployed) => ({
   ...(id === login.toLowerCase() ? {} : { id }),
 });
 
-/** Environments have the same name in any case. */
+/** Environments have the same name in any capitals of A to Z. */
 export const isAmong = (names: readonly string[], environment: string): boolean =>
-  names.some((name) => name.toLowerCase() === environment.toLowerCase());
+  names.some((name) => inSmallLetters(name) === inSmallLetters(environment));

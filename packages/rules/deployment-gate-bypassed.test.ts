@@ -266,3 +266,18 @@ test('honest work at Tripline’s gate: approved at once or after waiting, twice
     `,
   );
 });
+
+test('approved for an environment whose name has a sign that looks like a k is not approved for the one with a k', () => {
+  expectTimeline(
+    rule,
+    `
+    09:00  mallory  starts run 7 of release in acme/app at c1
+    09:01  mallory  requests review of run 7 for kube
+    09:01  mallory  requests review of run 7 for \u212Aube
+    09:02  eve      approves run 7 for \u212Aube
+    09:03  mallory  starts job deploy of run 7 (to kube)
+    09:13  ada      pushes c2 to acme/other main                 ← FOUND acme/app#7
+    `,
+    { settings: { 'deployment-gate-bypassed': { environments: ['Kube'] } } },
+  );
+});

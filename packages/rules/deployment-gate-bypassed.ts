@@ -1,3 +1,4 @@
+import { inSmallLetters } from '@tripline/contracts/text';
 import { msBetween, parseTime } from '@tripline/contracts/time';
 import { deploymentGates, type GateEntry } from '@tripline/facts/deployment-gates';
 import { feedDelays, feedDelaysKey, wereLate } from '@tripline/facts/feed-delays';
@@ -50,7 +51,7 @@ export const rule = conclusion({
   where: ({ asked, answered, entered, questions = [] }) =>
     entered.length > 0 && asked.length + answered.length + questions.length > 0,
   conclude(gate, { key, settings, nowMs, read, watch, recheckAt, explain }) {
-    const named = settings.environments.some((one) => one.toLowerCase() === gate.environment);
+    const named = settings.environments.some((one) => inSmallLetters(one) === gate.environment);
     const ofRuns = Map.groupBy(
       gate.entered.filter(({ production }) => production || named),
       ({ run }) => run,

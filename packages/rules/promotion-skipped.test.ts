@@ -200,3 +200,26 @@ test('policies that became stricter are held against the next deployment, howeve
     `,
   );
 });
+
+test('an environment that somebody names with a sign that looks like a k is another one: no proof, and nothing that policies speak of', () => {
+  const kelvin = '\u212A';
+  expectTimeline(
+    rule,
+    `
+    09:00  mallory  starts run 7 of release in acme/app at c1
+    09:01  mallory  reports deployment of run 7 to ${kelvin}ube-test
+    09:05  mallory  reports deployment of run 7 to kube (state in_progress)
+    09:08  ada      deploys c9 of acme/other to dev                           ← FOUND acme/app@c1
+    `,
+    { settings: { 'promotion-skipped': { production: ['Kube'], staging: ['Kube-test'] } } },
+  );
+  expectTimeline(
+    rule,
+    `
+    08:00  broker  promotes to kube of acme/app (from staging)
+    09:00  ada     starts run 7 of release in acme/app at c1
+    09:05  ada     reports deployment of run 7 to ${kelvin}ube (state in_progress)
+    09:08  ada     deploys c9 of acme/other to dev
+    `,
+  );
+});

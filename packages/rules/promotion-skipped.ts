@@ -1,3 +1,4 @@
+import { inSmallLetters } from '@tripline/contracts/text';
 import { parseTime } from '@tripline/contracts/time';
 import { breakGlass, recordsKeysOf } from '@tripline/facts/break-glass';
 import { environmentPromotions, promotedAt, promotionKey } from '@tripline/facts/environment-promotions';
@@ -90,7 +91,7 @@ export const rule = fromFacts({
     };
     // A status may name another environment than its deployment: whichever of them goes past what comes before is found.
     return [...Map.groupBy(sights, ({ data }) => data.id).values()].flatMap((all) =>
-      [...Map.groupBy(all, ({ data }) => data.environment.toLowerCase()).values()].flatMap(judge).slice(0, 1),
+      [...Map.groupBy(all, ({ data }) => inSmallLetters(data.environment)).values()].flatMap(judge).slice(0, 1),
     );
   },
 });

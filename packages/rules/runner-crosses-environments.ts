@@ -65,6 +65,7 @@ export const rule = defineRule<unknown, Settings>({
 type Crossing = { high: Work; low: Work };
 type Crossed = Crossing & { key: string; runner: Runner };
 function crossingOf(runner: Runner | undefined, { production, lower }: Settings): Crossing | undefined {
+  // Letters that only Unicode folds find more here and hide nothing: the first job of either kind stands.
   const isOf = (of: readonly string[]) => (work: Work) =>
     work.environment !== undefined && of.some((one) => matches(one.toLowerCase(), work.environment!.toLowerCase()));
   const [high, low] = [runner?.work.find(isOf(production)), runner?.work.find(isOf(lower))];

@@ -1,5 +1,6 @@
 import type { Disagreement } from '@tripline/access/known';
 import type { LoggedJob } from '@tripline/access/known-run';
+import { inSmallLetters } from '@tripline/contracts/text';
 import type { GitHubJob } from '@tripline/identity/workload';
 
 /**
@@ -22,7 +23,7 @@ export function disagreementsOf(job: GitHubJob, told: LoggedJob, first: LoggedJo
   pairs.push(['workflow', fileOf(job.caller.ref), fileOf(log.caller.ref)]);
   // Jobs of one attempt may have several.
   if (isOf(job, told)) {
-    pairs.push(['environment', (job.environment ?? 'none').toLowerCase(), log.environment?.toLowerCase()]);
+    pairs.push(['environment', nameOfEnvironment(job.environment ?? 'none')!, nameOfEnvironment(log.environment)]);
     pairs.push(['machine', job.runnerEnvironment, known.runner === undefined ? undefined : log.runnerEnvironment]);
   }
   const actor = first?.job.actor.id;
@@ -35,6 +36,10 @@ export function disagreementsOf(job: GitHubJob, told: LoggedJob, first: LoggedJo
 /** Whether the log tells of this very job, and not of another of its attempt. */
 export const isOf = ({ checkRunId }: GitHubJob, { job }: LoggedJob): boolean =>
   checkRunId !== null && job.checkRunId === checkRunId;
+
+/** By which environments are compared; undefined where there is none. */
+export const nameOfEnvironment = (environment: string | null | undefined): string | undefined =>
+  environment == null ? undefined : inSmallLetters(environment);
 
 /** GitHub's events name a ref by its short name alone. */
 const shortRef = (ref: string): string => ref.replace(/^refs\/(?:heads|tags)\//, '');

@@ -8,6 +8,7 @@ import type { Db } from '@tripline/db/database';
 import { personOf, runKeyIn } from '@tripline/facts/things';
 import { readOpenAt } from '@tripline/incidents/open-at';
 import type { Clock } from '@tripline/runtime/clock';
+import { nameOfEnvironment } from './compare-with-log.ts';
 import { keysOfJob } from './keys.ts';
 import { type StepUps, standsFor, type ToStandFor } from './step-up.ts';
 import type { Question } from './store/gates.ts';
@@ -51,7 +52,7 @@ export async function knownAtGate(
 ): Promise<KnownAtGate | undefined> {
   const ofAttempt = jobs.filter((one) => one.job.run.attempt === attempt);
   const isOwn = ({ job: { environment } }: LoggedJob) =>
-    environment?.toLowerCase() === question.environment.toLowerCase();
+    nameOfEnvironment(environment) === nameOfEnvironment(question.environment);
   const told = ofAttempt.find(isOwn) ?? ofAttempt[0];
   if (told === undefined) return undefined;
   const first = jobs.find(({ job: { run } }) => run.attempt === 1);

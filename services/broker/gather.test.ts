@@ -224,6 +224,24 @@ describe('what is told of a job that asks', () => {
     expect(await reasonsOf(known, one)).toContain('log failed');
   });
 
+  test('names of environments are one in capitals of A to Z, and no other sign is a letter of theirs', async () => {
+    const inLog = (environment: string, checkRunId = '501') => ({
+      ...told,
+      job: { ...told.job, environment, checkRunId },
+    });
+    const token = { ...job, environment: 'kube' } as ProvedJob;
+    await tell([inLog('KUBE'), first]);
+    expect((await gathering().known(token)).log!.disagrees).toEqual([]);
+    await tell([inLog('\u212Aube'), first]);
+    expect((await gathering().known(token)).log!.disagrees.map((found) => found.what)).toEqual(['environment']);
+    // A token that names its run alone is of the one job whose environment it names.
+    const ofRun = { ...token, checkRunId: null } as ProvedJob;
+    await tell([inLog('\u212Aube'), first]);
+    expect(await gathering().known(ofRun)).toMatchObject({ job: 'unknown' });
+    await tell([inLog('\u212Aube'), inLog('Kube', '502'), first]);
+    expect(await gathering().known(ofRun)).toMatchObject({ job: 'running' });
+  });
+
   test('a token and a webhook of a change name other commits, which is no difference; nor is a repository renamed since', async () => {
     const pull = {
       ...logged,

@@ -14,7 +14,7 @@ import { mayRead } from '@tripline/integrations/github/reader';
 import type { Clock } from '@tripline/runtime/clock';
 import type { Logger } from '@tripline/runtime/logger';
 import type { Gather, ProvedJob } from './asking.ts';
-import { disagreementsOf, isOf } from './compare-with-log.ts';
+import { disagreementsOf, isOf, nameOfEnvironment } from './compare-with-log.ts';
 import type { RunNews } from './run-news.ts';
 import { readKnownRun, type ToldRun } from './store/known-runs.ts';
 
@@ -125,7 +125,7 @@ function toldOf(job: ProvedJob, { jobs, behindMs }: ToldRun): ToldJobs {
 /** An Enterprise Server's token names its run alone. */
 const mayBe = ({ environment, runnerEnvironment }: ProvedJob, { job }: LoggedJob): boolean =>
   job.checkRunId !== null &&
-  job.environment?.toLowerCase() === environment?.toLowerCase() &&
+  nameOfEnvironment(job.environment) === nameOfEnvironment(environment) &&
   job.runnerEnvironment === runnerEnvironment;
 
 /** Whether there is nothing to wait for: all that the policy asks of the log is told, or stays as it is. */

@@ -126,3 +126,12 @@ checkIntegration({
     { when: '502', answer: { status: 502, body: '{}' }, outcome: { kind: 'retry', reason: 'provider-failed' } },
   ],
 });
+
+test('what waits under the sign of Kelvin is not what is called with a k', async () => {
+  github.waiting.clear();
+  github.waiting.add('\u212Aube');
+  const waits = (environment: string) => gateOf().ask({ ...question, environment }, (access) => access.waits());
+  expect(await waits('kube')).toEqual({ result: 'answered', value: { result: 'answered', value: false } });
+  github.waiting.add('Kube');
+  expect(await waits('kube')).toEqual({ result: 'answered', value: { result: 'answered', value: true } });
+});

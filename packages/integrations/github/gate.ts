@@ -1,3 +1,4 @@
+import { inSmallLetters } from '@tripline/contracts/text';
 import { credentialHash } from '@tripline/runtime/redact';
 import { z } from 'zod';
 import type { Outcome } from '../outcome.ts';
@@ -169,7 +170,7 @@ function accessTo(
       if (sent.result === 'refused') return sent.status === 404 ? { result: 'answered', value: false } : sent;
       const read = pendingAnswer.safeParse(sent.value.data);
       if (!read.success) return refused('unexpected', 'GitHub told what waits in a form that is not known');
-      const isSame = (name: string) => name.toLowerCase() === environment.toLowerCase();
+      const isSame = (name: string) => inSmallLetters(name) === inSmallLetters(environment);
       return { result: 'answered', value: read.data.some((one) => isSame(one.environment.name)) };
     },
     async say({ state, comment }) {

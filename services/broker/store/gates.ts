@@ -78,6 +78,7 @@ export async function claimQuestions(
   { by, nowMs, forMs }: { by: string; nowMs: number; forMs: number },
   { fresh, failing }: GateRooms,
 ): Promise<OpenQuestion[]> {
+  // lower() folds more letters than names of environments do: questions of two names wait for each other then, and neither answers the other.
   const { rows } = await pool.query<Row>({
     name: 'access-claim-gates',
     text: `WITH waiting AS (

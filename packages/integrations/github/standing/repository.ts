@@ -1,4 +1,5 @@
 import type { Trait } from '@tripline/access/standing';
+import { inSmallLetters } from '@tripline/contracts/text';
 import { ownerAndRepo } from '../client.ts';
 import { type Look, lastUseOf, readThing, row, timeOf } from './look.ts';
 import type { Outsiders } from './people.ts';
@@ -73,7 +74,7 @@ function readEnvironments(look: Look, repository: Named): Promise<void> {
           ...{ kind: 'environment', id: `environment/${repository.id}/${environment.id}`, name: environment.name },
           ...{ repositories: [repository.name], scope, traits, createdAt: timeOf(environment.created_at) },
           environments: [environment.name],
-          seenAs: `environment:${environment.name.toLowerCase()}`,
+          seenAs: `environment:${inSmallLetters(environment.name)}`,
         }),
       );
       await readEnvironmentSecrets(look, repository, environment.name);
