@@ -35,7 +35,7 @@ export type AnswerParts = EventParts & {
 /** What nobody told is waited for without a word for so long: the detector may be a moment behind. */
 const quietMs = 8000;
 /** So long after its question a deployment may be missing in the list of those that wait. */
-const listedMs = 30_000;
+export const listedMs = 30_000;
 /** From then on what is not known is a no: the run can be started anew. */
 const untoldMs = 10 * 60_000;
 /** Whoever is asked for a second factor has two hours: GitHub takes ten words about a deployment, and each link is good for a while. */

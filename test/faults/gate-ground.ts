@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { claimMs } from '@tripline/broker/gate';
+import { listedMs } from '@tripline/broker/gate-answer';
 import { fromEventRecord } from '@tripline/contracts/event-record';
 import { topics } from '@tripline/stream/stream';
 import { type AccessGround, persistently } from './access-ground.ts';
@@ -97,7 +98,8 @@ export function openGate(ground: AccessGround) {
       ),
 
     /**
-     * Ten minutes pass of those of which nobody tells anything, and the claims of the dead run out; then says, a line each, what does
+     * Ten minutes pass of those of which nobody tells anything, and of those that GitHub does not list as long as that is no answer; the
+     * claims of the dead run out. Then says, a line each, what does
      * not stand as it must. `mayRepeat`: whoever was frozen may say its word when GitHub has one already, which does not take it.
      */
     async differences({ mayRepeat = false } = {}): Promise<string[]> {
@@ -105,8 +107,10 @@ export function openGate(ground: AccessGround) {
       const unknown = played.filter(isUnknown).map(ground.runOf);
       await this.claimsExpire();
       await ground.db.pool.query(
-        `UPDATE access_gates SET heard_at = heard_at - $2 * interval '1 ms', due_at = clock_timestamp() WHERE run_id = ANY ($1)`,
-        [unknown, unknownMs],
+        `UPDATE access_gates SET due_at = clock_timestamp(),
+           heard_at = heard_at - CASE WHEN run_id = ANY ($1) THEN $2::float8 ELSE $3::float8 END * interval '1 ms'
+         WHERE state = 'open'`,
+        [unknown, unknownMs, listedMs],
       );
       let open: { run_id: string; last_fault: string | null }[] = [];
       const isSettled = async () => {
