@@ -78,6 +78,15 @@ export const openAtText = `WITH things AS (SELECT * FROM unnest($3::text[], $4::
  GROUP BY id, opened_at HAVING bool_or(matches) ORDER BY opened_at, id`;
 
 /**
+ * SQL that is true where an incident of a workspace is open that names one of `things`, rows `kind`, `entity`, `key`, by key or name,
+ * whatever found it. Where it is false {@link readOpenAt} would find none of these things now, so that a job need not wait for that.
+ */
+export const mayBeOpenAmong = (workspace: string, things: string) => `EXISTS (
+   SELECT FROM (${things}) AS t JOIN incident_entities e
+     ON e.workspace = ${workspace} AND e.kind = t.kind AND (e.key = t.key OR e.entity = t.entity)
+   JOIN incidents i ON i.id = e.incident AND i.resolved_at IS NULL)`;
+
+/**
  * Incidents of a workspace that are open, or were at a time, and name one of these things, by a finding that stood: by its key where both
  * have one, else by its name. A finding of `byAnybody` counts where it names the run, and nowhere else. `severity`: that of the
  * findings that count, as they are now; those of `ofOurOwnDelay` never do. `butFor`: further rules whose findings do not count here.

@@ -24,11 +24,19 @@ export type ProvedJob = Proof & GitHubJob;
 /** One request: an id token, the policy that is asked for, by its name or as octo-sts's clients name it, and from where. */
 export type Asked = { token: string; policy: string | StsName; address: string };
 
-/** What the log and the API tell of a job; see gather.ts. `told`: what was told of its run just now. */
+/** What is known of a job as its token is spent. */
+export type AsSpent = {
+  /** What was told of its run. */
+  told: ToldRun;
+  /** Whether an incident may be open that names what the token proves, or what was told of a job of the run. */
+  mayBeOpen: boolean;
+};
+
+/** What the log and the API tell of a job; see gather.ts. `asSpent`: what was known of it just now. */
 export type Gather = (
   job: ProvedJob,
   policy: Policy,
-  asked: { workspace: string; address: string; tiers: PolicyFile['tiers']; told?: ToldRun },
+  asked: { workspace: string; address: string; tiers: PolicyFile['tiers']; asSpent?: AsSpent },
 ) => Promise<{ known: Known; things: readonly Entity[] }>;
 
 /** A request whose job is proved and whose policy there is. `id`: of the grant, if it becomes one. */

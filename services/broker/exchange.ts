@@ -6,13 +6,12 @@ import { describeSts, policyOfSts } from '@tripline/access/sts';
 import { instanceOfIssuer } from '@tripline/identity/github/instance';
 import { type Answer, jobAsksTooOften, jobEnded, refuse, tokenSpent, tooManyInHand } from './answer.ts';
 import { appendEvents } from './append-events.ts';
-import type { Asked, Asking, ExchangeParts, StepUpLink } from './asking.ts';
+import type { Asked, Asking, AsSpent, ExchangeParts, StepUpLink } from './asking.ts';
 import { type AskedOf, decidedEvent } from './decided.ts';
 import { give } from './give.ts';
 import { keysOfJob } from './keys.ts';
 import { proveJob } from './prove-job.ts';
 import { jobKeyOf } from './store/ends.ts';
-import type { ToldRun } from './store/known-runs.ts';
 import { spend } from './store/spent.ts';
 
 /**
@@ -31,25 +30,25 @@ export async function exchange(parts: ExchangeParts, asked: Asked): Promise<Answ
   const allowed = parts.jobLimit.take(jobKeyOf(keys));
   if (!allowed.ok) return jobAsksTooOften(allowed.retryAfterS);
   await parts.takesEvents();
-  const { isFirst, hasEnded, told } = await spend(parts.db, job, { keys, workspace });
+  const { isFirst, hasEnded, asSpent } = await spend(parts.db, job, { keys, workspace });
   if (!isFirst) return tokenSpent;
   if (hasEnded) return jobEnded;
   const place = parts.rooms.enter(keys.job, `${workspace}/${job.issuer}/${job.repository.id}`);
   if (place === undefined) return tooManyInHand;
   try {
-    return await answerJob(parts, asked, { job, workspace, keys, askedMs, told });
+    return await answerJob(parts, asked, { job, workspace, keys, askedMs, asSpent });
   } finally {
     place.leave();
   }
 }
 
-type ProvedAsk = Pick<Asking, 'job' | 'workspace' | 'keys' | 'askedMs'> & { told: ToldRun };
+type ProvedAsk = Pick<Asking, 'job' | 'workspace' | 'keys' | 'askedMs'> & { asSpent: AsSpent };
 
 /** The same once it is known who asks, and their token is spent. */
 async function answerJob(
   parts: ExchangeParts,
   asked: Asked,
-  { job, workspace, keys, askedMs, told }: ProvedAsk,
+  { job, workspace, keys, askedMs, asSpent }: ProvedAsk,
 ): Promise<Answer> {
   const policies = parts.policies();
   if ('fault' in policies) return policiesMissing(parts, policies.fault);
@@ -60,7 +59,7 @@ async function answerJob(
   const { policy } = asking;
   const { known: gathered, things } = await parts.gather(job, policy, {
     ...{ workspace, address: asked.address },
-    ...{ tiers: policies.file.tiers, told },
+    ...{ tiers: policies.file.tiers, asSpent },
   });
   const known = await withApproval(parts, asking, gathered);
   const decision = decideOn(asking, known);

@@ -4,17 +4,21 @@ import type { LoggedJob } from '@tripline/access/known-run';
 import { readLock } from '@tripline/access/lock';
 import { readPolicies } from '@tripline/access/policy';
 import { loadConfig } from '@tripline/config/config';
+import type { Entity } from '@tripline/contracts/finding';
 import type { Db } from '@tripline/db/database';
 import { knownRunPayload, knownRunsChannel } from '@tripline/db/known-runs';
+import { resolve } from '@tripline/incidents/incidents';
 import { systemClock } from '@tripline/runtime/clock';
 import { createLogger } from '@tripline/runtime/logger';
 import { partitionOf } from '@tripline/stream/partition';
 import { forEachTest } from '@tripline/testing/postgres/for-each-test';
 import { describe, expect, test } from 'vitest';
 import { recordFindings, someFinding } from '../../test/faults/recorded-findings.ts';
-import type { ProvedJob } from './asking.ts';
+import type { AsSpent, ProvedJob } from './asking.ts';
 import { createGather, type GatherParts } from './gather.ts';
+import { keysOfJob } from './keys.ts';
 import { openRunNews } from './run-news.ts';
+import { spend } from './store/spent.ts';
 
 const nowMs = Date.parse('2026-11-28T12:00:00Z');
 const sha = '1'.repeat(40);
@@ -302,5 +306,73 @@ describe('what is told of a job that asks', () => {
     await recordFindings(owner, [{ ...someFinding('one', { person: 'ada' }), entities }]);
     const { incidents } = await gathering().known();
     expect(incidents.map(({ severity }) => severity)).toEqual(['critical']);
+  });
+
+  describe('by what was open as its token was spent', () => {
+    let nth = 0;
+    const spent = () => {
+      const tokenId = { sha256: String(++nth).padStart(64, '0') };
+      const keys = keysOfJob(job, { workspace: 'acme', instance: 'github.com' });
+      return spend(db, { ...job, tokenId, expiresAtMs: Date.now() + 300_000 } as ProvedJob, {
+        keys,
+        workspace: 'acme',
+      });
+    };
+    /** What is open by what was spent, and how often it was read. */
+    async function openBy(asSpent: AsSpent, meanwhile: () => Promise<unknown> = async () => {}) {
+      await meanwhile();
+      let readings = 0;
+      const watched: Pick<Db, 'pool'>['pool'] = Object.create(db.pool, {
+        query: {
+          value: (query: { name?: string }) => {
+            if (query.name === 'incidents-open-at') readings += 1;
+            return db.pool.query(query as never);
+          },
+        },
+      });
+      const gather = createGather({
+        ...{ config: loadConfig({}, '/'), db: { ...db, pool: watched }, clock: { ...systemClock, nowMs: () => nowMs } },
+        ...{ logger: createLogger({ service: 'broker', level: 'silent' }), askJob: async () => undefined, waitMs: 0 },
+      });
+      const asked = { workspace: 'acme', address: '203.0.113.7', tiers: file.tiers, asSpent };
+      return { incidents: (await gather(job, policy, asked)).known.incidents.length, readings };
+    }
+
+    test.each<[string, Entity, number]>([
+      ['the person', { kind: 'user', id: 'ada', key: 'github:github.com:user:41' }, 1],
+      ['the person, by another name', { kind: 'user', id: 'ada-then', key: 'github:github.com:user:41' }, 1],
+      ['the repository, by its name alone', { kind: 'repository', id: 'acme/api' }, 1],
+      ['a machine that the log tells', { kind: 'runner', id: 'github:github.com:117' }, 1],
+      [
+        'a namesake, which is looked at and is none',
+        { kind: 'repository', id: 'acme/api', key: 'github:github.com:9' },
+        0,
+      ],
+    ])('an incident is read that names %s', async (_, entity, count) => {
+      await tell([first, told]);
+      await recordFindings(owner, [{ ...someFinding('one', { person: 'ada' }), entities: [entity] }]);
+      expect(await openBy((await spent()).asSpent)).toEqual({ incidents: count, readings: 1 });
+      const { rows } = await owner.pool.query<{ id: string }>('SELECT id FROM incidents');
+      await resolve(owner, rows[0]!.id, 'true', { via: 'cli', id: 'ada', name: 'ada' });
+      expect((await spent()).asSpent.mayBeOpen).toBe(false);
+    });
+
+    test('nothing is read where none names any of it', async () => {
+      await tell([first, told]);
+      const elsewhere = { ...someFinding('two', { person: 'ada' }), workspace: 'globex' };
+      const other = { kind: 'user' as const, id: 'bob', key: 'github:github.com:user:7' };
+      const ofOther = { ...someFinding('one', { person: 'bob' }), entities: [other] };
+      await recordFindings(owner, [ofOther, { ...elsewhere, entities: [{ kind: 'repository', id: 'acme/api' }] }]);
+      expect(await openBy((await spent()).asSpent)).toEqual({ incidents: 0, readings: 0 });
+    });
+
+    test('all is read where more was told of the run since', async () => {
+      await tell([first]);
+      const { asSpent } = await spent();
+      expect(asSpent.mayBeOpen).toBe(false);
+      const machine = { kind: 'runner' as const, id: 'github:github.com:117' };
+      await recordFindings(owner, [{ ...someFinding('one', { person: 'ada' }), entities: [machine] }]);
+      expect(await openBy(asSpent, () => tell([first, told]))).toEqual({ incidents: 1, readings: 1 });
+    });
   });
 });

@@ -3,11 +3,8 @@ import { type Known, promotionMs } from '@tripline/access/known';
 import type { LoggedJob } from '@tripline/access/known-run';
 import type { Policy, PolicyFile } from '@tripline/access/policy';
 import type { Config } from '@tripline/config/config';
-import { thingKey } from '@tripline/contracts/fact';
-import { type Entity, isSameEntity } from '@tripline/contracts/finding';
+import { isSameEntity } from '@tripline/contracts/finding';
 import type { Db } from '@tripline/db/database';
-import { commitKeyIn, entityOf, personOf, runKeyIn } from '@tripline/facts/things';
-import { instanceOfIssuer } from '@tripline/identity/github/instance';
 import { readOpenAt } from '@tripline/incidents/open-at';
 import { type GitHubJobState, readJob } from '@tripline/integrations/github/job';
 import { mayRead } from '@tripline/integrations/github/reader';
@@ -17,6 +14,7 @@ import type { Gather, ProvedJob } from './asking.ts';
 import { disagreementsOf, isOf, nameOfEnvironment } from './compare-with-log.ts';
 import type { RunNews } from './run-news.ts';
 import { readKnownRun, type ToldRun } from './store/known-runs.ts';
+import { thingsOfJob } from './things-of-job.ts';
 
 /** How long what the log has yet to tell is waited for, ms. */
 const usualWaitMs = 8000;
@@ -65,11 +63,11 @@ export function createGather(parts: GatherParts): Gather {
     job: ProvedJob,
     policy: Policy,
     { workspace, run, tiers, first }: Of & { run: string; first: ToldRun | undefined },
-  ): Promise<ToldJobs> {
+  ): Promise<ToldJobs & { isFirst: boolean }> {
     const untilMs = clock.nowMs() + waitMs;
     if (first !== undefined) {
       const told = toldOf(job, first);
-      if (isAllTold(told, job, { policy, tiers }, clock.nowMs())) return told;
+      if (isAllTold(told, job, { policy, tiers }, clock.nowMs())) return { ...told, isFirst: true };
     }
     for (;;) {
       // Before it is read: what is told from then on wakes it.
@@ -77,7 +75,7 @@ export function createGather(parts: GatherParts): Gather {
       try {
         const told = toldOf(job, await readKnownRun(db, workspace, run));
         const leftMs = untilMs - clock.nowMs();
-        if (leftMs <= 0 || isAllTold(told, job, { policy, tiers }, clock.nowMs())) return told;
+        if (leftMs <= 0 || isAllTold(told, job, { policy, tiers }, clock.nowMs())) return { ...told, isFirst: false };
         const everyMs = news === undefined ? lookEveryMs : signalledLookEveryMs;
         await clock.pause(Math.min(everyMs, leftMs), news?.signal);
       } finally {
@@ -86,16 +84,20 @@ export function createGather(parts: GatherParts): Gather {
     }
   }
 
-  return async (job, policy, { workspace, address, tiers, told: first }) => {
-    const repositoryKey = thingKey('github', instanceOfIssuer(job.issuer), job.repository.id);
-    const run = runKeyIn(repositoryKey, job.run.id);
-    const told = await waitFor(job, policy, { workspace, run, tiers, first });
+  return async (job, policy, { workspace, address, tiers, asSpent }) => {
+    const { run, things: proved } = thingsOfJob(job);
+    const told = await waitFor(job, policy, { workspace, run, tiers, first: asSpent?.told });
     const { own, ofAttempt, behindMs } = told;
     const lacksRunner = needsRunner(policy, job) && own?.known.runner === undefined;
     const isUnknown = own === undefined || own.known.job === 'unknown' || (own.known.job === 'running' && lacksRunner);
     const asked = isUnknown && job.checkRunId !== null ? await askJob(job) : undefined;
-    const things = thingsOf(job, repositoryKey, run, own);
-    const incidents = policy.needs.noIncident === undefined ? [] : await readOpenAt(db, workspace, things);
+    const things = [
+      ...proved,
+      ...(own?.things ?? []).filter((one) => !proved.some((other) => isSameEntity(one, other))),
+    ];
+    // What an incident may name is known to be in none only of what was told as the token was spent.
+    const isInNone = told.isFirst && asSpent?.mayBeOpen === false;
+    const incidents = policy.needs.noIncident === undefined || isInNone ? [] : await readOpenAt(db, workspace, things);
     const disagrees = ofAttempt === undefined ? [] : disagreementsOf(job, own ?? ofAttempt, told.first);
     const known: Known = {
       ...{ job: stateOf(own, asked), log: { disagrees, behindMs }, runner: runnerOf(own, asked) },
@@ -158,19 +160,6 @@ function stateOf(own: LoggedJob | undefined, asked: GitHubJobState | undefined):
 /** Which machine of one's own it is that GitHub tells of, its events have to say: until then nobody knows it. */
 const runnerOf = (own: LoggedJob | undefined, asked: GitHubJobState | undefined): Known['runner'] =>
   own?.known.runner ?? (asked?.runner && { group: asked.runner.group, isKnown: asked.runner.isHosted });
-
-/** What an incident may name of the job: by what its token proves, and what the log tells beside it. */
-function thingsOf(job: ProvedJob, repositoryKey: string, run: string, own: LoggedJob | undefined): Entity[] {
-  const { repository, sha, actor } = job;
-  const proved = [
-    entityOf('repository', repository.name, repositoryKey),
-    entityOf('run', `${repository.name}#${job.run.id}`, run),
-    entityOf('commit', `${repository.name}@${sha}`, commitKeyIn(repositoryKey, sha)),
-    personOf({ login: actor.name, id: actor.id }, repositoryKey),
-  ];
-  const more = (own?.things ?? []).filter((one) => !proved.some((other) => isSameEntity(one, other)));
-  return [...proved, ...more];
-}
 
 async function askGitHub(
   { config, clock, logger }: Pick<GatherParts, 'config' | 'clock' | 'logger'>,

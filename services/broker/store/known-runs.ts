@@ -16,6 +16,9 @@ export type ToldRun = { jobs: readonly LoggedJob[]; behindMs: number };
 
 /** Columns of {@link toToldRun}; takes the topic, workspace and run as $1, $2, $3. */
 export const toldColumns = `(SELECT jobs FROM known_runs WHERE workspace = $2 AND run = $3) AS jobs, (${behindByPartition}) AS behind`;
+/** What incidents may name of the jobs that {@link toldColumns} tells: rows of kind, entity and key; takes workspace and run as $2, $3. */
+export const thingsTold = `SELECT t.kind, t.id, t.key FROM known_runs, jsonb_array_elements(jobs) AS told (job),
+    jsonb_to_recordset(told.job->'things') AS t (kind text, id text, key text) WHERE workspace = $2 AND run = $3`;
 export type ToldRow = { jobs: LoggedJob[] | null; behind: BehindByPartition };
 export const toToldRun = ({ jobs, behind }: ToldRow, workspace: string): ToldRun => ({
   jobs: jobs ?? [],
