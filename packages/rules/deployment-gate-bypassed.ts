@@ -1,4 +1,3 @@
-import { inSmallLetters } from '@tripline/contracts/text';
 import { msBetween, parseTime } from '@tripline/contracts/time';
 import { deploymentGates, type GateEntry } from '@tripline/facts/deployment-gates';
 import { feedDelays, feedDelaysKey, wereLate } from '@tripline/facts/feed-delays';
@@ -7,6 +6,7 @@ import { isSameAccount } from '@tripline/facts/things';
 import { z } from 'zod';
 import { pastTheApp } from './app-gates.ts';
 import { conclusion } from './builders/conclusion.ts';
+import { isAmong } from './deployed.ts';
 import { gateVerdict } from './gate-words.ts';
 
 /** How long a decision is waited for once a job is known to have begun: deliveries come late. */
@@ -51,7 +51,7 @@ export const rule = conclusion({
   where: ({ asked, answered, entered, questions = [] }) =>
     entered.length > 0 && asked.length + answered.length + questions.length > 0,
   conclude(gate, { key, settings, nowMs, read, watch, recheckAt, explain }) {
-    const named = settings.environments.some((one) => inSmallLetters(one) === gate.environment);
+    const named = isAmong(settings.environments, gate.environment);
     const ofRuns = Map.groupBy(
       gate.entered.filter(({ production }) => production || named),
       ({ run }) => run,
@@ -83,9 +83,7 @@ export const rule = conclusion({
       if (mayBeLate) recheckAt(heardMs + delayedMs);
       if (request !== undefined) {
         const because = [request, ...answers];
-        return [
-          gateVerdict(gate, key, run, { entries, because, severity: 'high', ...(mayBeLate ? { mayBeLate } : {}) }),
-        ];
+        return [gateVerdict(gate, key, run, { entries, because, severity: 'high', ...(mayBeLate && { mayBeLate }) })];
       }
       if (mayBeLate) return [];
       const last = gate.asked.findLast(({ time }) => parseTime(time) < beganMs && beganMs - parseTime(time) < knownMs);
