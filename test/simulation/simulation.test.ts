@@ -34,7 +34,7 @@ describe('the simulation', () => {
     { play: ofLog, name: 'an equal body' },
     { play: ofAccess, name: 'hands out before' },
     // Few seeds end a job between a mint and its record.
-    { play: ofAccess, name: 'does not take the lock', from: 25 },
+    { play: ofAccess, name: 'does not take the lock', from: 400 },
     { play: ofAccess, name: 'does not look whether the job had ended' },
     { play: ofAccess, name: 'the sweep passes over' },
     { play: ofAccess, name: 'a token is good twice' },
