@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { makeCorpus } from './corpus.ts';
@@ -40,34 +40,46 @@ export function signedRequests(deliveries: number, maxBodyBytes = Number.POSITIV
   return requests.slice(0, deliveries);
 }
 
+/** A server that answers: where, and its process. */
+export type RunningServer = { port: number; pid: number; output: () => string; close: () => Promise<void> };
+
+/** Starts a server on core 0; resolves once it listens. */
+export async function startServer(server: HttpServer): Promise<RunningServer> {
+  const port = await freePort();
+  const dataDir = mkdtempSync(join(tmpdir(), 'tripline-bench-'));
+  const env = { ...server.env, PORT: String(port), TRIPLINE_PORT: String(port), TRIPLINE_DATA: dataDir };
+  const running = start(server.args, { core: 0, env });
+  const close = async () => {
+    await running.stop();
+    rmSync(dataDir, { recursive: true, force: true });
+  };
+  try {
+    await answers(`http://127.0.0.1:${port}${server.ready}`, running);
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  return { port, pid: running.process.pid!, output: running.output, close };
+}
+
 /**
- * Runs the server on core 0 and sends it every request, the first `warmUp` of them before the clock runs: a server
- * runs for weeks, and what it does in its first seconds is the compiler's work.
+ * Sends a server every request, the first `warmUp` of them before the clock runs: a server runs for weeks, and what it does in its
+ * first seconds is the compiler's work.
  */
 export async function measureServer(
   server: HttpServer,
   load: { requests: readonly Buffer[]; warmUp: number; connections: number; ratePerSecond?: number },
 ): Promise<HttpFigures> {
-  const port = await freePort();
-  const dataDir = mkdtempSync(join(tmpdir(), 'tripline-bench-'));
-  const env = {
-    ...server.env,
-    PORT: String(port),
-    TRIPLINE_PORT: String(port),
-    TRIPLINE_DATA: dataDir,
-  };
-  const running = start(server.args, { core: 0, env });
-  const pid = running.process.pid!;
+  const { port, pid, output, close } = await startServer(server);
   const { connections, warmUp } = load;
   try {
-    await answers(`http://127.0.0.1:${port}${server.ready}`, running);
     const idleBytes = residentBytes(pid);
     const warm = await sendAll({ port, requests: load.requests.slice(0, warmUp), connections });
     const before = cpuMicros(pid);
     const rate = load.ratePerSecond === undefined ? {} : { ratePerSecond: load.ratePerSecond };
     const result = await sendAll({ port, requests: load.requests.slice(warmUp), connections, ...rate });
     const refused = warm.refused + result.refused;
-    if (refused > 0) throw new Error(`${refused} deliveries were refused:\n${running.output()}`);
+    if (refused > 0) throw new Error(`${refused} deliveries were refused:\n${output()}`);
     return {
       perSecond: result.answered / result.seconds,
       cpuMicros: (cpuMicros(pid) - before) / result.answered,
@@ -75,8 +87,7 @@ export async function measureServer(
       loadedBytes: residentBytes(pid),
     };
   } finally {
-    await running.stop();
-    rmSync(dataDir, { recursive: true, force: true });
+    await close();
   }
 }
 
@@ -84,6 +95,18 @@ export async function measureServer(
 function cpuMicros(pid: number): number {
   const fields = (procFile(pid, 'stat') ?? '').split(') ')[1]?.split(' ') ?? [];
   return (Number(fields[11]) + Number(fields[12])) * 10_000;
+}
+
+/** CPU time of all threads of a process, in µs, exact to less than one; NaN where the system does not tell. */
+export function exactCpuMicros(pid: number): number {
+  try {
+    const threads = readdirSync(`/proc/${pid}/task`);
+    return (
+      threads.reduce((sum, thread) => sum + Number(procFile(pid, `task/${thread}/schedstat`)?.split(' ')[0]), 0) / 1000
+    );
+  } catch {
+    return Number.NaN;
+  }
 }
 
 function residentBytes(pid: number): number {

@@ -2,9 +2,10 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { startBrokers } from '../../packages/testing/kafka/broker.ts';
 import { type HttpServer, measureServer, secret, signedRequests } from './http-server.ts';
-import { format } from './measure.ts';
+import { format, type Series } from './measure.ts';
 import { benchReceiver, benchServers, type ReceiverLoad, receiverProcess, type ServerFigures } from './receiver.ts';
 import { rungs } from './receiver-rung.ts';
+import { type Spans, spansInTurn } from './spans-in-turn.ts';
 
 /**
  * What stands between node:http and the receiver: the same deliveries, one more step of the receiver's work on each rung,
@@ -21,15 +22,15 @@ export function benchReceiverLadder(load: ReceiverLoad): Promise<ServerFigures> 
  * The receiver beside what of its work is not ours: HTTP, HMAC, SHA-256 and JSON.parse. Both do the same things to the
  * same bytes, so the ratio moves less with the machine than one to bare HTTP.
  */
-export function benchReceiverOfParsing(load: ReceiverLoad): Promise<ServerFigures> {
-  return benchServers(load, [receiver(load), rung(rungs.indexOf('JSON.parse'), load)]);
+export function receiverBesideParsing(load: Pick<ReceiverLoad, 'brokers'> & Spans): Promise<Series[]> {
+  return spansInTurn([receiver(load), rung(rungs.indexOf('JSON.parse'), load)], load);
 }
 
-function receiver({ brokers }: ReceiverLoad): { name: string; server: HttpServer } {
+function receiver({ brokers }: Pick<ReceiverLoad, 'brokers'>): { name: string; server: HttpServer } {
   return { name: 'receiver, kept in Kafka', server: receiverProcess(brokers) };
 }
 
-function rung(nth: number, { brokers }: ReceiverLoad): { name: string; server: HttpServer } {
+function rung(nth: number, { brokers }: Pick<ReceiverLoad, 'brokers'>): { name: string; server: HttpServer } {
   const server = {
     args: [join(import.meta.dirname, 'receiver-rung.ts')],
     env: { RUNG: String(nth), SECRET: secret, BROKERS: brokers },
