@@ -80,11 +80,13 @@ export const openAtText = `WITH things AS (SELECT * FROM unnest($3::text[], $4::
 /**
  * SQL that is true where an incident of a workspace is open that names one of `things`, rows `kind`, `entity`, `key`, by key or name,
  * whatever found it. Where it is false {@link readOpenAt} would find none of these things now, so that a job need not wait for that.
+ * `OFFSET 0` has Postgres begin with the few things: begun with what is open, it takes 20 times as long where thousands are.
  */
 export const mayBeOpenAmong = (workspace: string, things: string) => `EXISTS (
-   SELECT FROM (${things}) AS t JOIN incident_entities e
-     ON e.workspace = ${workspace} AND e.kind = t.kind AND (e.key = t.key OR e.entity = t.entity)
-   JOIN incidents i ON i.id = e.incident AND i.resolved_at IS NULL)`;
+   SELECT FROM (${things}) AS t, LATERAL (
+     SELECT incident FROM incident_entities WHERE workspace = ${workspace} AND kind = t.kind AND key = t.key
+     UNION ALL SELECT incident FROM incident_entities WHERE workspace = ${workspace} AND kind = t.kind AND entity = t.entity OFFSET 0) AS named
+   WHERE EXISTS (SELECT FROM incidents i WHERE i.id = named.incident AND i.resolved_at IS NULL OFFSET 0))`;
 
 /**
  * Incidents of a workspace that are open, or were at a time, and name one of these things, by a finding that stood: by its key where both

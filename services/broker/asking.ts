@@ -28,7 +28,7 @@ export type Asked = { token: string; policy: string | StsName; address: string }
 export type AsSpent = {
   /** What was told of its run. */
   told: ToldRun;
-  /** Whether an incident may be open that names what the token proves, or what was told of a job of the run. */
+  /** Whether an incident may be open that names what the token proves, or what was told of the job. */
   mayBeOpen: boolean;
 };
 

@@ -28,7 +28,10 @@ export async function spansInTurn(
       for (const { at, series } of span % 2 === 0 ? running : running.toReversed()) {
         const beforeMicros = exactCpuMicros(at.pid);
         await sendTo(at, requests);
-        series.values.push((exactCpuMicros(at.pid) - beforeMicros) / deliveries);
+        const tookMicros = exactCpuMicros(at.pid) - beforeMicros;
+        if (!(tookMicros > 0))
+          throw new Error(`what ${series.name} took cannot be told: the system says ${tookMicros} µs of CPU`);
+        series.values.push(tookMicros / deliveries);
       }
     }
   } finally {

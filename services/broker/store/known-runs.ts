@@ -16,9 +16,13 @@ export type ToldRun = { jobs: readonly LoggedJob[]; behindMs: number };
 
 /** Columns of {@link toToldRun}; takes the topic, workspace and run as $1, $2, $3. */
 export const toldColumns = `(SELECT jobs FROM known_runs WHERE workspace = $2 AND run = $3) AS jobs, (${behindByPartition}) AS behind`;
-/** What incidents may name of the jobs that {@link toldColumns} tells: rows of kind, entity and key; takes workspace and run as $2, $3. */
-export const thingsTold = `SELECT t.kind, t.id, t.key FROM known_runs, jsonb_array_elements(jobs) AS told (job),
-    jsonb_to_recordset(told.job->'things') AS t (kind text, id text, key text) WHERE workspace = $2 AND run = $3`;
+/**
+ * What incidents may name of a job that {@link toldColumns} tells, or of any of them where `checkRunId`, a parameter, is null: rows of kind,
+ * entity and key; takes workspace and run as $2, $3.
+ */
+export const thingsTold = (checkRunId: string) => `SELECT t.kind, t.id, t.key
+  FROM known_runs, jsonb_array_elements(jobs) AS told (one), jsonb_to_recordset(told.one->'things') AS t (kind text, id text, key text)
+  WHERE workspace = $2 AND run = $3 AND (${checkRunId}::text IS NULL OR told.one->'job'->>'checkRunId' = ${checkRunId})`;
 export type ToldRow = { jobs: LoggedJob[] | null; behind: BehindByPartition };
 export const toToldRun = ({ jobs, behind }: ToldRow, workspace: string): ToldRun => ({
   jobs: jobs ?? [],

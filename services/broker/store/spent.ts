@@ -11,8 +11,8 @@ const marginMs = 60_000;
 
 /**
  * Spends a token, and says whether it was spent before, whether its job or run is known to have ended, and what is known of the run. One
- * statement: of any number of requests with one token, at whatever replica, one finds it unspent. It does not wait for the disk: before
- * anything is minted the grant is committed to disk, and with it what was committed before.
+ * statement: of any number of requests with one token, at whatever replica, one finds it unspent. It is on disk before it is answered: what
+ * follows rests on it for seconds, in which Postgres may crash and come back while the broker lives on.
  */
 export async function spend(
   { pool }: Pick<Db, 'pool'>,
@@ -25,13 +25,18 @@ export async function spend(
     name: 'access-spend',
     text: `WITH spent AS (
        INSERT INTO access_spent (issuer, token_sha256, expires_at) VALUES ($4, $5, $6)
-       ON CONFLICT DO NOTHING RETURNING set_config('synchronous_commit', 'off', true))
+       ON CONFLICT DO NOTHING RETURNING 1)
      SELECT EXISTS (SELECT FROM spent) AS first, EXISTS (SELECT FROM access_ends WHERE key = ANY ($7)) AS ended, ${toldColumns},
-       ${mayBeOpenAmong('$2', `SELECT * FROM unnest($8::text[], $9::text[], $10::text[]) AS proved (kind, entity, key) UNION ALL ${thingsTold}`)} AS "mayBeOpen"`,
+       ${mayBeOpenAmong('$2', `SELECT * FROM unnest($8::text[], $9::text[], $10::text[]) AS proved (kind, entity, key) UNION ${thingsTold('$11')}`)} AS "mayBeOpen"`,
     values: [
       ...[topics.events, workspace, run, issuer, tokenId.sha256, new Date(expiresAtMs + marginMs)],
       keys.job === null ? [keys.run] : [keys.job, keys.run],
-      ...[things.map(({ kind }) => kind), things.map(({ id }) => id), things.map(({ key }) => key ?? null)],
+      ...[
+        things.map(({ kind }) => kind),
+        things.map(({ id }) => id),
+        things.map(({ key }) => key ?? null),
+        job.checkRunId,
+      ],
     ],
   });
   const { first, ended, mayBeOpen, ...told } = rows[0]!;
