@@ -91,14 +91,8 @@ export async function measureServer(
   }
 }
 
-/** Ticks are of 10 ms. */
-function cpuMicros(pid: number): number {
-  const fields = (procFile(pid, 'stat') ?? '').split(') ')[1]?.split(' ') ?? [];
-  return (Number(fields[11]) + Number(fields[12])) * 10_000;
-}
-
 /** CPU time of all threads of a process, in µs, exact to less than one; NaN where the system does not tell. */
-export function exactCpuMicros(pid: number): number {
+export function cpuMicros(pid: number): number {
   try {
     const threads = readdirSync(`/proc/${pid}/task`);
     return (

@@ -1,4 +1,4 @@
-import { exactCpuMicros, type HttpServer, type RunningServer, signedRequests, startServer } from './http-server.ts';
+import { cpuMicros, type HttpServer, type RunningServer, signedRequests, startServer } from './http-server.ts';
 import { sendAll } from './load.ts';
 import type { Series } from './measure.ts';
 
@@ -26,9 +26,9 @@ export async function spansInTurn(
     for (let span = 0; span < spans; span += 1) {
       const requests = signedRequests(deliveries);
       for (const { at, series } of span % 2 === 0 ? running : running.toReversed()) {
-        const beforeMicros = exactCpuMicros(at.pid);
+        const beforeMicros = cpuMicros(at.pid);
         await sendTo(at, requests);
-        const tookMicros = exactCpuMicros(at.pid) - beforeMicros;
+        const tookMicros = cpuMicros(at.pid) - beforeMicros;
         if (!(tookMicros > 0))
           throw new Error(`what ${series.name} took cannot be told: the system says ${tookMicros} µs of CPU`);
         series.values.push(tookMicros / deliveries);
