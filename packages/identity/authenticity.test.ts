@@ -1,4 +1,4 @@
-import { createHmac, createPublicKey } from 'node:crypto';
+import { constants, createHmac, createPublicKey, generateKeyPairSync, sign } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type IssuerKey, makeIssuerKey } from '@tripline/testing/id-tokens';
@@ -64,6 +64,11 @@ function verifierOf(
 
 const part = (value: unknown) =>
   Buffer.from(typeof value === 'string' ? value : JSON.stringify(value)).toString('base64url');
+/** The sum of two numbers, most significant byte first: a signature and its key's modulus verify as the signature does, where length is not looked at. */
+const plus = (a: Buffer, b: Buffer) => {
+  const sum = (BigInt(`0x${a.toString('hex')}`) + BigInt(`0x${b.toString('hex')}`)).toString(16);
+  return Buffer.from(sum.padStart(sum.length + (sum.length % 2), '0'), 'hex');
+};
 const without = (claims: Record<string, unknown>, name: string) =>
   Object.fromEntries(Object.entries(claims).filter(([one]) => one !== name));
 
@@ -178,6 +183,27 @@ describe.each(kinds)('%s', (kind) => {
     }
     await refused(await pss.sign(claims, header), 'algorithm-not-allowed');
     await refused(`${part({ alg: 'none' })}.${part(claims)}.`, 'token-malformed');
+  });
+
+  test('a signature of another length, of nothing, or padded as PS256 by the very key', async () => {
+    const own = generateKeyPairSync('rsa', { modulusLength: 2048 });
+    const keys = [{ ...own.publicKey.export({ format: 'jwk' }), kid: 'key-1' }];
+    const head = `${part({ ...header, alg: 'RS256', kid: 'key-1', typ: 'JWT' })}.${part(claims)}`;
+    const signedBy = (padding: number) => sign('sha256', Buffer.from(head), { key: own.privateKey, padding });
+    const good = signedBy(constants.RSA_PKCS1_PADDING);
+    const shown = (signature: Buffer) => `${head}.${signature.toString('base64url')}`;
+    expect(await verifierOf(kind, fixture, { keys }).verify(shown(good))).toHaveProperty('workload');
+    for (const signature of [
+      Buffer.alloc(1),
+      Buffer.alloc(256),
+      Buffer.alloc(512, 255),
+      good.subarray(1),
+      Buffer.concat([good, Buffer.alloc(1)]),
+      Buffer.concat([Buffer.alloc(1), good]),
+      signedBy(constants.RSA_PKCS1_PSS_PADDING),
+      plus(good, Buffer.from(own.publicKey.export({ format: 'jwk' }).n!, 'base64url')),
+    ])
+      await refusedAfterKeys(shown(signature), 'bad-signature', { keys });
   });
 
   test('the same key id and another key; a key that the header brings along or points to', async () => {

@@ -1,5 +1,6 @@
+import { createPublicKey, type KeyObject } from 'node:crypto';
 import type { Clock } from '@tripline/runtime/clock';
-import { type CryptoKey, calculateJwkThumbprint, importJWK } from 'jose';
+import { calculateJwkThumbprint } from 'jose';
 import { z } from 'zod';
 import { parseObjectOfUniqueNames } from './json-object.ts';
 import { type IdentityRefusal, refuseToken } from './refusal.ts';
@@ -34,8 +35,8 @@ export type KeySetDependencies = {
 };
 
 type KeySource = { jwksUri: string; thumbprints?: readonly string[] | undefined };
-type Keys = { readMs: number; byId: ReadonlyMap<string, CryptoKey>; thumbprints: readonly string[] };
-export type KeySet = { find: (keyId: string) => Promise<{ key: CryptoKey } | { refusal: IdentityRefusal }> };
+type Keys = { readMs: number; byId: ReadonlyMap<string, KeyObject>; thumbprints: readonly string[] };
+export type KeySet = { find: (keyId: string) => Promise<{ key: KeyObject } | { refusal: IdentityRefusal }> };
 
 /**
  * The public keys of one issuer, read from `jwksUri` when the first token comes, and kept for a day. A key that is not
@@ -181,7 +182,8 @@ const rsaKey = z.object({
     .array(z.string())
     .refine((ops) => ops.includes('verify'))
     .optional(),
-  n: z.string().max(2048),
+  // 8192 bits: each token of a longer one would hold up all others for milliseconds.
+  n: z.string().max(1366),
   // 65537: with a small exponent a signature could be made without the key.
   e: z.literal('AQAB'),
   d: z.undefined().optional(),
@@ -191,16 +193,15 @@ const rsaKey = z.object({
 async function importKey(
   given: Record<string, unknown>,
   pinned: readonly string[] | undefined,
-): Promise<{ id: string; key: CryptoKey; thumbprint: string } | undefined> {
+): Promise<{ id: string; key: KeyObject; thumbprint: string } | undefined> {
   const parsed = rsaKey.safeParse(given);
   if (!parsed.success) return undefined;
   const { kid, kty, n, e } = parsed.data;
   try {
     const thumbprint = await calculateJwkThumbprint({ kty, n, e });
     if (pinned !== undefined && !pinned.includes(thumbprint)) return undefined;
-    const key = (await importJWK({ kty, n, e }, algorithm)) as CryptoKey;
-    const { modulusLength } = key.algorithm as { modulusLength?: number };
-    return (modulusLength ?? 0) < shortestKeyBits ? undefined : { id: kid, key, thumbprint };
+    const key = createPublicKey({ key: { kty, n, e }, format: 'jwk' });
+    return (key.asymmetricKeyDetails?.modulusLength ?? 0) < shortestKeyBits ? undefined : { id: kid, key, thumbprint };
   } catch {
     return undefined;
   }

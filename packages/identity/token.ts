@@ -8,6 +8,7 @@ const tokenLimitBytes = 8192;
 export type ParsedToken = {
   header: Record<string, unknown>;
   claims: Record<string, unknown>;
+  signature: Buffer;
 };
 
 /**
@@ -36,7 +37,7 @@ export function parseToken(token: string): ParsedToken | { refusal: IdentityRefu
     keyof typeof read,
     { object: ParsedToken['header'] }
   >;
-  return { header: headerRead.object, claims: claimsRead.object };
+  return { header: headerRead.object, claims: claimsRead.object, signature };
 }
 
 function malformed(): IdentityRefusal {

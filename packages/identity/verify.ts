@@ -1,6 +1,5 @@
-import { createHash } from 'node:crypto';
+import { constants, createHash, type KeyObject, verify } from 'node:crypto';
 import type { Clock } from '@tripline/runtime/clock';
-import { compactVerify } from 'jose';
 import { checkStandardClaims } from './claims.ts';
 import type { TrustedIssuer } from './issuer.ts';
 import { algorithm, createKeySet, type KeyEvent, type KeySet } from './key-set.ts';
@@ -67,6 +66,17 @@ function unknownIssuer(): IdentityRefusal {
   );
 }
 
+function isSignedBy(key: KeyObject, signed: Buffer, signature: Buffer): boolean {
+  try {
+    return verify(digest, signed, { key, padding: constants.RSA_PKCS1_PADDING }, signature);
+  } catch {
+    return false;
+  }
+}
+
+/** What RS256 signs by, with padding of PKCS #1 v1.5 (RFC 7518, 3.3). */
+const digest = 'sha256';
+
 /** Names of other keys (`jku`, `jwk`, `x5u`, `x5c`) are not looked at: keys come from where the settings say. */
 function faultOfHeader({ alg, typ, kid, crit, b64 }: ParsedToken['header']): IdentityRefusal | undefined {
   if (alg !== algorithm)
@@ -81,20 +91,15 @@ function faultOfHeader({ alg, typ, kid, crit, b64 }: ParsedToken['header']): Ide
 
 async function faultOfSignature(
   token: string,
-  { header }: ParsedToken,
+  { header, signature }: ParsedToken,
   keys: KeySet,
 ): Promise<IdentityRefusal | undefined> {
   const found = await keys.find(header['kid'] as string);
   if ('refusal' in found) return found.refusal;
-  try {
-    await compactVerify(token, found.key, { algorithms: [algorithm] });
-    return undefined;
-  } catch {
-    return refuseToken(
-      'bad-signature',
-      'The token is not signed by its issuer, or was changed: send it as it was given',
-    );
-  }
+  // On this thread: it takes 0.06 ms, and a thread of Node's pool would first have to get a core, which takes longer where all are busy.
+  const signed = Buffer.from(token.slice(0, token.lastIndexOf('.')), 'ascii');
+  if (isSignedBy(found.key, signed, signature)) return undefined;
+  return refuseToken('bad-signature', 'The token is not signed by its issuer, or was changed: send it as it was given');
 }
 
 function sha256(text: string): string {
