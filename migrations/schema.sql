@@ -1165,6 +1165,7 @@ CREATE TABLE undelivered (
 CREATE INDEX access_credentials_alive ON public.access_credentials USING btree (due_at) WHERE (state <> ALL (ARRAY['dead'::text, 'lost'::text]));
 CREATE INDEX access_credentials_by_hash ON public.access_credentials USING btree (token_hash);
 CREATE INDEX access_credentials_not_minted ON public.access_credentials USING btree (grant_id) WHERE ((minted_at IS NULL) AND (last_fault IS NOT NULL));
+CREATE INDEX access_credentials_to_revoke ON public.access_credentials USING btree (kind, due_at) WHERE (state = ANY (ARRAY['ending'::text, 'stuck'::text]));
 CREATE INDEX access_ends_by_age ON public.access_ends USING btree (heard_at);
 CREATE INDEX access_extensions_request ON public.access_extensions USING btree (request);
 CREATE INDEX access_gates_by_age ON public.access_gates USING btree (heard_at);
