@@ -27,11 +27,11 @@ export function startPromotions(parts: TellingParts): { look: () => Promise<void
     if (now === undefined) return;
     if (seen?.sha256 !== now.sha256) seen = { sha256: now.sha256, sinceMs: clock.nowMs(), isTold: false };
     if (!seen.isTold) {
-      const told = await tellPromotions(parts, now.promotions, { atMs: seen.sinceMs, tells: 'what is other' });
+      const told = await tellPromotions(parts, now.promotions(), { atMs: seen.sinceMs, tells: 'what is other' });
       seen.isTold = true;
       if (told > 0) logger.info({ environments: told }, 'told the log from where policies promote');
     } else if (clock.nowMs() - repeatedMs >= repeatEveryMs) {
-      await tellPromotions(parts, now.promotions, { atMs: clock.nowMs(), tells: 'what is old' });
+      await tellPromotions(parts, now.promotions(), { atMs: clock.nowMs(), tells: 'what is old' });
       repeatedMs = clock.nowMs();
     }
   }
@@ -55,11 +55,14 @@ export function startPromotions(parts: TellingParts): { look: () => Promise<void
   };
 }
 
-/** What the policies in force say; nothing where none are configured, and undefined where they cannot be read now. */
-function inForce({ config, policies }: TellingParts): { sha256: string; promotions: Promotion[] } | undefined {
-  if (config.broker.policy === undefined) return { sha256: 'none', promotions: [] };
+/**
+ * What the policies in force say; nothing where none are configured, and undefined where they cannot be read now. `promotions` compares
+ * each policy with all others, so it is asked for only where there is something to tell.
+ */
+function inForce({ config, policies }: TellingParts): { sha256: string; promotions: () => Promotion[] } | undefined {
+  if (config.broker.policy === undefined) return { sha256: 'none', promotions: () => [] };
   const current = policies();
-  return 'fault' in current ? undefined : { sha256: current.sha256, promotions: promotionsOf(current) };
+  return 'fault' in current ? undefined : { sha256: current.sha256, promotions: () => promotionsOf(current) };
 }
 
 /**

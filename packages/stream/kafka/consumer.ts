@@ -3,7 +3,8 @@ import type { Logger } from '@tripline/runtime/logger';
 import type { ConsumerCrashEvent, ConsumerGroupJoinEvent, EachBatchPayload, Kafka } from 'kafkajs';
 import { openPartitionReader, type PartitionReader } from '../partition-reader.ts';
 import type { Consumer, ConsumerOptions } from '../stream.ts';
-import { type Ends, type Fetching, type KafkaSource, kafkaSource } from './partition-source.ts';
+import { type Fetching, type KafkaSource, kafkaSource } from './partition-source.ts';
+import type { Ends } from './topic-ends.ts';
 
 /** Fetch settings of both readers of a topic. Short waits, since kafkajs sends heartbeats and seeks between fetches. */
 export const fetchSettings = {
@@ -24,7 +25,7 @@ export async function consumeKafka(options: {
   kafka: Kafka;
   consumer: ConsumerOptions;
   clockSkewMs: number;
-  ends: () => Promise<Ends>;
+  ends: (maxAgeMs?: number) => Promise<Ends>;
   /** Converts an error of kafkajs into one that says what to do. */
   describe: (error: unknown) => unknown;
   clock: Clock;

@@ -5,16 +5,15 @@ import type { KafkaMessage } from 'kafkajs';
 import type { PartitionSource } from '../partition-reader.ts';
 import type { StreamRecord } from '../stream.ts';
 import { messageBytes, readMessage } from './codec/fetch.ts';
-
-/** First and next offset of each partition, and when they were requested. */
-export type Ends = { askedAtMs: number; of: Map<number, { first: number; next: number }> };
+import type { Ends } from './topic-ends.ts';
 
 /** What a partition reader may ask of the consumer that fetches for it. */
 export type Fetching = {
   seek: (offset: number) => void;
   pause: () => void;
   resume: () => void;
-  ends: () => Promise<Ends>;
+  /** As {@link EndsOf} has them. */
+  ends: (maxAgeMs?: number) => Promise<Ends>;
 };
 
 export type KafkaSource = PartitionSource & {
@@ -105,17 +104,20 @@ export function kafkaSource(options: {
   /**
    * A tick: everything up to the end was handled, and the end was requested at `askedAtMs` by our clock. The broker's
    * clock may lag behind it by the configured skew, which also covers records that a leader has stamped and not yet
-   * replicated.
+   * replicated. Partitions tick together: a tick that is due soon
+   * after another's takes the answer of that one's request, and counts as done at its time.
    */
-  async function tick(signal: AbortSignal): Promise<{ records: []; caughtUpAtMs: number } | null> {
-    const ends = await fetching.ends().catch((error) => {
+  async function tick(everyMs: number, signal: AbortSignal): Promise<{ records: []; caughtUpAtMs: number } | null> {
+    const ends = await fetching.ends(everyMs / 2).catch((error) => {
       logger.debug(
         { err: error, topic, partition },
         'fetching the end offset of the partition failed; retrying at the next fetch',
       );
       return null;
     });
-    tickedAtMs = clock.nowMs();
+    // Where answers take longer than a tick, records that arrive are looked at between two of them.
+    const nowMs = clock.nowMs();
+    tickedAtMs = Math.max(ends?.askedAtMs ?? nowMs, nowMs - everyMs / 2);
     const end = ends?.of.get(partition);
     if (!ends || !end || signal.aborted || queue.length > 0 || fetchNext === null || fetchNext < end.next) return null;
     promisedMs = Math.max(promisedMs, appendedMs, ends.askedAtMs - options.clockSkewMs);
@@ -171,7 +173,7 @@ export function kafkaSource(options: {
       }
       if (signal.aborted) return null;
       if (queue.length > 0) return cut();
-      return tickMs !== undefined && clock.nowMs() >= tickedAtMs + tickMs ? tick(signal) : null;
+      return tickMs !== undefined && clock.nowMs() >= tickedAtMs + tickMs ? tick(tickMs, signal) : null;
     },
   };
 }

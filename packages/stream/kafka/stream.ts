@@ -18,8 +18,8 @@ import { readMessage } from './codec/fetch.ts';
 import { type PartitionBatch, toPartitionBatch } from './codec/produce.ts';
 import { consumeKafka, fetchSettings } from './consumer.ts';
 import { fromKafka, type KafkaRight } from './fault.ts';
-import type { Ends } from './partition-source.ts';
 import type { KafkaSecurity } from './settings.ts';
+import { createTopicEnds } from './topic-ends.ts';
 import { checkTopic, createTopic, describeTopic, type Taking, type TopicFacts } from './topics.ts';
 
 const maxBatchRecords = 2000;
@@ -126,22 +126,13 @@ export function createKafkaStream(options: {
     send,
   });
 
-  const endsAsked = new Map<string, Promise<Ends>>();
-  /** Partition readers that ask at once share one request. */
-  function endsOf(topic: string): Promise<Ends> {
-    const asked = endsAsked.get(topic);
-    if (asked) return asked;
-    const askedAtMs = clock.nowMs();
-    const answer = connectedAdmin()
-      .then((connected) => connected.fetchTopicOffsets(topic))
-      .then((offsets) => ({
-        askedAtMs,
-        of: new Map(offsets.map((one) => [one.partition, { first: Number(one.low), next: Number(one.high) }])),
-      }))
-      .finally(() => endsAsked.delete(topic));
-    endsAsked.set(topic, answer);
-    return answer;
-  }
+  const endsOf = createTopicEnds({
+    clock,
+    async read(topic) {
+      const offsets = await (await connectedAdmin()).fetchTopicOffsets(topic);
+      return new Map(offsets.map((one) => [one.partition, { first: Number(one.low), next: Number(one.high) }]));
+    },
+  });
 
   return {
     backend: 'kafka',
@@ -197,7 +188,7 @@ export function createKafkaStream(options: {
           kafka,
           consumer: wanted,
           clockSkewMs: options.clockSkewMs,
-          ends: () => endsOf(wanted.topic),
+          ends: (maxAgeMs) => endsOf(wanted.topic, maxAgeMs),
           describe: (error) => fromKafka(error, security, rights),
           clock,
           logger,
