@@ -303,6 +303,9 @@ export function createConcluding(parts: {
   function concludeSubject(configured: ConfiguredRule, subject: string): void {
     const { rule } = configured;
     const { workspace, nowMs } = frame;
+    const name = nameOfRule('a subject', subject);
+    // Most of those that are asked. Missing rows were requested, and the batch is evaluated again with them.
+    if (!mayBegin(rule.concludes!, name)) return;
     const mark = undoLog.mark();
     if (looked.size > 0) looked = new Map();
     isWhole = true;
@@ -311,9 +314,6 @@ export function createConcluding(parts: {
     refuted = unproven.refutedIn(workspace, nowMs);
     if (doubted.size > 0) doubted.clear();
     try {
-      const name = nameOfRule('a subject', subject);
-      // Missing rows were requested, and the batch is evaluated again with them.
-      if (!mayBegin(rule.concludes!, name)) return;
       const slot = slotOf(subjectRows(rule.id), workspace, name);
       const conclusions = rule.concludes!.conclude(name, concludeContext);
       const before = (isHeld(slot) ? (state.get(slot, nowMs) as SubjectRow | undefined) : undefined) ?? nothingStands;

@@ -52,7 +52,11 @@ export const rule = defineRule<unknown, Record<string, never>>({
     about: [controls, refs],
     begins: { facts: [controls], key: (subject) => refNamedIn(subject).repository },
     subjects({ fact, key, value, before }) {
-      if (fact === refs.id) return (value as Ref).moves === (before as Ref | undefined)?.moves ? [] : [key];
+      if (fact === refs.id) {
+        const { moves } = value as Ref;
+        // An inventory tells of thousands that nobody has moved.
+        return moves.length === 0 || moves === (before as Ref | undefined)?.moves ? [] : [key];
+      }
       if (fact !== controls.id) return [];
       // Others that it covers have been pushed to, and watch.
       const named = control.relaxationsOf(value as control.Controls).flatMap(control.branchesNamedBy);
