@@ -153,6 +153,36 @@ describe('a run', () => {
     for (const one of told) expect(runs.learn(known, one, quiet)).toBe(known);
   });
 
+  test('is the same in any order of events of its own, in whatever they differ', () => {
+    const said = fc.record(
+      {
+        'tripline.pipeline.trigger': fc.constantFrom('push', 'schedule'),
+        'tripline.pipeline.path': fc.constantFrom('.github/workflows/a.yml', '.github/workflows/b.yml'),
+        'cicd.pipeline.name': fc.constantFrom('CI', 'build'),
+        'vcs.ref.head.name': fc.constantFrom('main', 'next'),
+        'vcs.ref.head.revision': fc.constantFrom('a'.repeat(40), 'b'.repeat(40)),
+        'tripline.head.fork': fc.boolean(),
+        'tripline.pipeline.triggered_by': fc.constantFrom('ada', 'eve'),
+        'tripline.pipeline.triggered_by_id': fc.constantFrom('1', '2'),
+        'tripline.change.ids': fc.subarray(['7', '8']),
+        'tripline.credential.secrets': fc.subarray(['A', 'B']),
+        'tripline.pipeline.referenced': fc.subarray(['acme/app/.github/workflows/deploy.yml@main']),
+      },
+      { requiredKeys: ['tripline.pipeline.trigger', 'tripline.head.fork'] },
+    );
+    const type = fc.constantFrom(
+      ...(['queued', 'started', 'finished'] as const).map((end) => `dev.cdevents.pipelinerun.${end}` as const),
+    );
+    const one = fc.tuple(fc.nat({ max: 9 }), type, said);
+    fc.assert(
+      fc.property(fc.uniqueArray(one, { selector: ([second]) => second, minLength: 2, maxLength: 4 }), (all) => {
+        const events = all.map(([second, of, data]) => run(second, of, data as Attributes));
+        const inTheirOrder = events.toSorted((a, b) => (a.time < b.time ? -1 : 1));
+        expect(learnAll(inTheirOrder)!.attempts).toEqual(learnAll(inTheirOrder.toReversed())!.attempts);
+      }),
+    );
+  });
+
   test('keeps the job on a machine of one’s own however many others there are; a matrix is no flood', () => {
     const flooded: string[] = [];
     const at = { ...quiet, flooded: (kind: string) => void flooded.push(kind) };

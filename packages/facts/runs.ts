@@ -362,6 +362,7 @@ function attemptAfter(run: Run, event: LoggedEvent, at: LearnContext, timeMs: nu
   const number = data['tripline.pipeline.run.attempt'] ?? 1;
   const before = run.attempts.find(({ attempt }) => attempt === number);
   if (before !== undefined && isOfJob(event) && isSaidOfPlainJob(before, event.data, at)) return before;
+  if (before !== undefined && isOfRun(event) && isSaidOfRun(before, event, timeMs)) return before;
   const known: Attempt = before ?? {
     ...observedBy(event),
     attempt: number,
@@ -422,6 +423,32 @@ function isSaidOfPlainJob(attempt: Attempt, data: Attributes, at: LearnContext):
   const { 'cicd.pipeline.name': name = attempt.name } = data;
   const { 'vcs.ref.head.name': ref = attempt.ref } = data;
   return name === attempt.name && ref === attempt.ref;
+}
+
+/**
+ * Whether an event of the run itself repeats what others of it said, as its start and its end nearly always do: then nothing is
+ * made for it. False also where it may, and that takes a closer look.
+ */
+function isSaidOfRun(attempt: Attempt, { type, data: told }: LoggedEvent, timeMs: number): boolean {
+  const { trigger, path, name, revision, ref, actor, startedMs = Number.POSITIVE_INFINITY, headUntold, jobs } = attempt;
+  const data: Attributes = told;
+  const isLater =
+    timeMs >= parseTime(attempt.time) && (type === 'dev.cdevents.pipelinerun.finished' || timeMs >= startedMs);
+  if (trigger === undefined || headUntold === true || !isLater || !jobs.every(tells)) return false;
+  return (
+    actor !== undefined &&
+    actor.login === data['tripline.pipeline.triggered_by'] &&
+    actor.id === data['tripline.pipeline.triggered_by_id'] &&
+    trigger === data['tripline.pipeline.trigger'] &&
+    path === data['tripline.pipeline.path'] &&
+    name === data['cicd.pipeline.name'] &&
+    revision === data['vcs.ref.head.revision'] &&
+    ref === data['vcs.ref.head.name'] &&
+    (data['tripline.head.fork'] !== true || attempt.fork === true) &&
+    holdsAll(attempt.referenced, data['tripline.pipeline.referenced']) &&
+    holdsAll(attempt.changes, data['tripline.change.ids']) &&
+    holdsAll(attempt.secrets, data['tripline.credential.secrets'])
+  );
 }
 
 function jobsAfter(known: Job[], event: LoggedEvent, at: LearnContext, timeMs: number, keepsAll: boolean): Job[] {
@@ -516,9 +543,11 @@ function firstOf<T>(a: T | undefined, b: T | undefined): T | undefined {
 const isEarlier = (event: LoggedEvent, known: Observed): boolean => parseTime(event.time) < parseTime(known.time);
 
 function union(known: string[], told: readonly string[] | undefined): string[] {
-  if (told === undefined || told.every((one) => known.includes(one))) return known;
-  return [...new Set([...known, ...told])].sort().slice(0, mostListed);
+  if (holdsAll(known, told)) return known;
+  return [...new Set([...known, ...(told ?? [])])].sort().slice(0, mostListed);
 }
+const holdsAll = (known: readonly string[], told: readonly string[] | undefined): boolean =>
+  told === undefined || told.every((one) => known.includes(one));
 
 /** Whether nothing was learned: every field is what it was. */
 function isSame<T extends object>(before: T, next: T): boolean {
