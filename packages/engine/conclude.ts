@@ -347,11 +347,13 @@ export function createConcluding(parts: {
       const subjects = new Set<string>();
       for (const { fact, key, row, before } of changed) {
         const { using, asked } = byFact.get(fact) ?? noRules;
+        const isAsked = asked.includes(configured);
+        const mayWatch = row.concerns !== undefined && using.includes(configured);
+        // An inventory changes hundreds of values, and most rules are asked of few kinds of them.
+        if (!isAsked && !mayWatch) continue;
         const told = { fact: fact.id, key, value: row.value, before };
-        if (asked.includes(configured))
-          for (const subject of rule.concludes!.subjects(told, settings)) subjects.add(subject);
-        if (row.concerns === undefined || !using.includes(configured)) continue;
-        if (rule.concludes!.matters?.(told) === false) continue;
+        if (isAsked) for (const subject of rule.concludes!.subjects(told, settings)) subjects.add(subject);
+        if (!mayWatch || rule.concludes!.matters?.(told) === false) continue;
         for (const subject of watchersOf(row, rule.id)) subjects.add(subject);
       }
       return subjects;

@@ -127,8 +127,9 @@ export function createPlanning(parts: {
   function partsOf(event: LoggedEvent, known: WorkspaceFacts | undefined): Pick<Step, 'learnings' | 'readings'> {
     const learning = facts.of(event.type);
     const learnings: Learning[] = [];
+    const isWanted = (fact: AnyFact): boolean => facts.isMoreWanted(fact, event.workspace, known);
     for (const fact of learning ?? []) {
-      const one = learningOf(fact, event, known);
+      const one = learningOf(fact, event, isWanted);
       if (one !== undefined) learnings.push(one);
     }
     const reading = readers.of(event.type);
@@ -141,8 +142,8 @@ export function createPlanning(parts: {
   }
 
   /** Undefined when the event tells the fact nothing. */
-  function learningOf(fact: AnyFact, event: LoggedEvent, known: WorkspaceFacts | undefined): Learning | undefined {
-    if (facts.passing.byData(fact, event, (one) => facts.isMoreWanted(one, event.workspace, known))) return undefined;
+  function learningOf(fact: AnyFact, event: LoggedEvent, isWanted: (fact: AnyFact) => boolean): Learning | undefined {
+    if (facts.passing.byData(fact, event, isWanted)) return undefined;
     try {
       const told = fact.keys(event);
       if (told.length === 0) return undefined;

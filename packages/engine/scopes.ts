@@ -104,7 +104,8 @@ export function createScopes(parts: {
     /** The same of a fact's keys, none of which is the engine's. */
     slotsOfFact(fact: string, workspace: string, keys: readonly string[]): Slot[] {
       const scope = scopeOfRule(factRows(fact), workspace);
-      return keys.map((key) => slotIn(scope, key, false));
+      // Nearly always one.
+      return keys.length === 1 ? [slotIn(scope, keys[0]!, false)] : keys.map((key) => slotIn(scope, key, false));
     },
     /**
      * The slot of a key that only shows while a batch is judged: given at once where it is in memory, else asked for. One that

@@ -247,7 +247,7 @@ function learn(known: Commit | undefined, event: LoggedEvent, at: LearnContext):
       ? inPlaceOf(earlier, { ...observedBy(event), ...told, kept: bound.kind }, at.pinned)
       : { ...earlier!, kept: bound.kind };
     const kept = keepBounded(mine, one, bound, {
-      ...at,
+      pinned: at.pinned,
       flooded: (kind, author) => {
         at.flooded(kind, author);
         if (bound === mergedChanges) next = { ...next, crowded: true };

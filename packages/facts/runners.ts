@@ -156,8 +156,10 @@ function withListings(before: Runner, event: LoggedEvent, at: LearnContext): Run
     if (same !== undefined && inOwnOrder(same, { time: event.time, eventId: event.id }) <= 0) continue;
     const place = defined({ ownerId, groupId, repository, repositoryId });
     const first = inPlaceOf(same, { ...observedBy(event), heardMs: at.nowMs, ...place }, at.pinned);
-    const all = [...listings.filter((other) => other !== same), first].sort(inOwnOrder);
-    listings = all.filter(({ eventId }, nth) => nth >= all.length - most.listings || at.pinned.has(eventId));
+    const others = same === undefined ? listings : listings.filter((other) => other !== same);
+    const all = others.length === 0 ? [first] : [...others, first].sort(inOwnOrder);
+    const tooMany = all.length - most.listings;
+    listings = tooMany <= 0 ? all : all.filter(({ eventId }, nth) => nth >= tooMany || at.pinned.has(eventId));
   }
   const lastDayMs = dayOf(event, before);
   if (listings === before.listings && lastDayMs === before.lastDayMs) return before;
@@ -311,6 +313,7 @@ const dayOf = (event: LoggedEvent, { lastDayMs }: Runner): number => Math.max(la
 
 /** Without what is undefined. */
 function defined<T extends Record<string, unknown>>(fields: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
-  const entries = Object.entries(fields).filter(([, value]) => value !== undefined);
-  return Object.fromEntries(entries) as { [K in keyof T]?: Exclude<T[K], undefined> };
+  const kept: Record<string, unknown> = {};
+  for (const name in fields) if (fields[name] !== undefined) kept[name] = fields[name];
+  return kept as { [K in keyof T]?: Exclude<T[K], undefined> };
 }

@@ -22,11 +22,11 @@ export type Account = z.infer<typeof accountSchema>;
 /** An account of an event's attributes; undefined where it is not named at all. */
 export function accountOf(login: string | undefined, id?: string, type?: string): Account | undefined {
   if (login === undefined && id === undefined) return undefined;
-  return {
-    login: clip(login ?? `account ${id}`, 256),
-    ...(id === undefined ? {} : { id }),
-    ...(type === undefined ? {} : { type }),
-  };
+  // Without spreads: it is created for nearly every event.
+  const account: Account = { login: clip(login ?? `account ${id}`, 256) };
+  if (id !== undefined) account.id = id;
+  if (type !== undefined) account.type = type;
+  return account;
 }
 
 /** Who did what the event tells: GitHub's sender. */

@@ -42,7 +42,6 @@ function look(value: unknown, before: unknown): Found {
 
 type Fields = Record<string, unknown>;
 const noList: unknown[] = [];
-const noFields: Fields = {};
 
 function lookAtList(value: unknown[], before: unknown[]): Found {
   let found: Found = value.length === before.length && before !== noList ? same : other;
@@ -56,10 +55,13 @@ function lookAtList(value: unknown[], before: unknown[]): Found {
 
 /** The order of fields counts: it is part of the text. */
 function lookAtFields(value: Fields, before: unknown): Found {
-  const isObject = typeof before === 'object' && before !== null && !Array.isArray(before);
-  const former = isObject ? (before as Fields) : noFields;
-  const names = isObject ? Object.keys(former) : noNames;
-  let found: Found = isObject ? same : other;
+  if (typeof before !== 'object' || before === null || Array.isArray(before)) {
+    for (const name in value) if (look(value[name], undefined) === foreign) return foreign;
+    return other;
+  }
+  const former = before as Fields;
+  const names = Object.keys(former);
+  let found: Found = same;
   let at = 0;
   for (const name in value) {
     const part = value[name];
@@ -77,4 +79,3 @@ function lookAtFields(value: Fields, before: unknown): Found {
   }
   return at === names.length ? found : other;
 }
-const noNames: string[] = [];
