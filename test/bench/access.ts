@@ -1,9 +1,11 @@
+import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { makeIssuerKey } from '../../packages/testing/id-tokens.ts';
 import { freshDatabaseOn } from '../../packages/testing/postgres/fresh-database.ts';
 import { startTestPostgres } from '../../packages/testing/postgres/postgres.global.ts';
 import { audience, startIssuer } from '../../packages/testing/services/broker.ts';
 import { type AccessGround, openAccess } from '../faults/access-ground.ts';
+import { startProcess, until } from '../faults/service-process.ts';
 import { startOpenBao } from '../minters/openbao.ts';
 import { treeCpuMs } from './process-tree.ts';
 
@@ -11,11 +13,13 @@ import { treeCpuMs } from './process-tree.ts';
 const atOnce = 8;
 
 /** Ms of a grant at eight at once, in which GitHub's own time to answer is not counted, and the append to the log is. */
-type Grants = { ms: number[]; perSecond: number; brokerCpuMs: number };
+type Grants = { ms: number[]; perSecond: number; cpuMs: number };
 
 export type AccessFigures = {
   /** At a GitHub that takes `githubMs`, as each job meets it. */
   grants: Grants;
+  /** The least calls that a grant is of, by a server that decides nothing (bare-broker.ts), in turn with the broker. */
+  bare: Grants;
   /** At one that answers at once: as many as the machine does. */
   atFullSpeed: Grants;
   /** From the append of GitHub's question about a deployment to the verdict at GitHub, ms, at one that takes `githubMs` a request. */
@@ -45,17 +49,21 @@ export async function benchAccess(options: {
   const database = await freshDatabaseOn(postgres.url);
   const ground = await openAccess(database, { brokers: options.brokers.split(',') });
   const broker = ground.start();
+  const bareBroker = startBareBroker(ground, { databaseUrl: database.url, brokers: options.brokers });
   try {
     const url = await broker.url;
+    const bareUrl = await bareBroker.url;
     const jobs = countJobs();
     const atOnceBy = (count: number) => grantsAtOnce(ground, url, { jobs: jobs(count), pid: broker.child.pid! });
+    const bareBy = (count: number) => grantsAtOnce(ground, bareUrl, { jobs: jobs(count), pid: bareBroker.child.pid! });
     // A broker that runs for days is compiled.
     await atOnceBy(3 * grants);
+    await bareBy(3 * grants);
     const atFullSpeed = await atOnceBy(grants);
     const openBao = await measureOpenBao(ground, jobs(grants));
     const githubMs = 50;
     ground.github.provider.delayMs = githubMs;
-    const given = await atOnceBy(grants);
+    const [given, bare] = await inTurn(atOnceBy, bareBy, grants);
     const { deadMs, leftAlive } = await endsAtARate(ground, given.tokens, 50);
     const gateMs = await gateAtARate(ground, jobs(grants / 2), 10);
     ground.github.provider.delayMs = 0;
@@ -64,11 +72,11 @@ export async function benchAccess(options: {
     const garbage = garbageFrom(ground, url, { perSecond: 5 * perSecond, forged: await forgedTokens() });
     const besideGarbage = await steadily(ground, url, jobs(perSecond * seconds), perSecond);
     return {
-      ...{ grants: given, atFullSpeed, gateMs, deadMs, githubMs, leftAlive, honestMs: { alone, besideGarbage } },
+      ...{ grants: given, bare, atFullSpeed, gateMs, deadMs, githubMs, leftAlive, honestMs: { alone, besideGarbage } },
       ...{ garbage: await garbage.stop(), keyRequests: ground.issuer.requests.length, openBao },
     };
   } finally {
-    await broker.kill('SIGTERM');
+    await Promise.all([broker.kill('SIGTERM'), bareBroker.kill('SIGTERM')]);
     await ground.close();
     await database.close();
     await postgres.stop();
@@ -81,12 +89,56 @@ function countJobs() {
   return (count: number) => Array.from({ length: Math.ceil(count) }, () => next++);
 }
 
-/** `pid`: of the broker. */
+function startBareBroker(
+  { github, issuer }: AccessGround,
+  { databaseUrl, brokers }: { databaseUrl: string; brokers: string },
+) {
+  const service = startProcess([join(import.meta.dirname, 'bare-broker.ts')], {
+    ...{ DATABASE_URL: databaseUrl, KAFKA_BROKERS: brokers, GITHUB_URL: github.url, JWKS_URI: issuer.jwksUri },
+  });
+  const said = () => /listening on (\S+)/.exec(service.said())?.[1];
+  const url = until(said, { of: service, what: 'a server that makes the least calls of a grant' });
+  // It is awaited once the broker listens.
+  url.catch(() => {});
+  return { ...service, url };
+}
+
+/** Whom each was given, and what came of it. */
+type Given = Grants & { tokens: ReadonlyMap<number, string> };
+
+/** In spans of so many, by turns: what the machine's speed is in one half of a minute it is not in the other. */
+const ofASpan = 200;
+
+type GrantsBy = (count: number) => Promise<Given>;
+
+/** `count` grants of each in all, the spans of each as one; what is first in one span is second in the next. */
+async function inTurn(first: GrantsBy, second: GrantsBy, count: number): Promise<[Given, Given]> {
+  const [ofFirst, ofSecond]: [Given[], Given[]] = [[], []];
+  const spans = Math.max(1, Math.round(count / ofASpan));
+  for (let nth = 0; nth < spans; nth += 1) {
+    if (nth % 2 === 0) ofFirst.push(await first(count / spans));
+    ofSecond.push(await second(count / spans));
+    if (nth % 2 === 1) ofFirst.push(await first(count / spans));
+  }
+  return [asOne(ofFirst), asOne(ofSecond)];
+}
+
+function asOne(parts: readonly Given[]): Given {
+  const mean = (values: number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
+  return {
+    ms: parts.flatMap(({ ms }) => ms),
+    tokens: new Map(parts.flatMap(({ tokens }) => [...tokens])),
+    perSecond: mean(parts.map(({ perSecond }) => perSecond)),
+    cpuMs: mean(parts.map(({ cpuMs }) => cpuMs)),
+  };
+}
+
+/** `pid`: of the server. */
 async function grantsAtOnce(
   ground: AccessGround,
   url: string,
   { jobs, pid }: { jobs: readonly number[]; pid: number },
-): Promise<Grants & { tokens: ReadonlyMap<number, string> }> {
+): Promise<Given> {
   await ground.tellOf(jobs);
   const shown = await tokensOf(ground, jobs);
   const tokens = new Map<number, string>();
@@ -100,8 +152,8 @@ async function grantsAtOnce(
     ms.push(tookMs - (givenMs - askedMs));
   });
   const tookMs = performance.now() - fromMs;
-  const brokerCpuMs = (treeCpuMs(pid) - fromCpuMs) / jobs.length;
-  return { tokens, ms, brokerCpuMs, perSecond: (jobs.length / tookMs) * 1000 };
+  const cpuMs = (treeCpuMs(pid) - fromCpuMs) / jobs.length;
+  return { tokens, ms, cpuMs, perSecond: (jobs.length / tookMs) * 1000 };
 }
 
 /** Signed before anything is measured. */
