@@ -1,5 +1,6 @@
 import { accessClock, accessFrozen, accessFrozenOnKafka } from './access-frozen.ts';
 import { accessRace, accessRaceOnKafka } from './access-race.ts';
+import { accessSpent } from './access-spent.ts';
 import { accessKafkaStopped, accessStopped } from './access-stopped.ts';
 import { brokersLost } from './brokers-lost.ts';
 import { diskFull } from './disk-full.ts';
@@ -37,7 +38,7 @@ export const faults: readonly Fault[] = [
   // What we stand on.
   ...[lostReplies, postgresStopped, brokersLost, stoppedOwner, rebalanceStorm, diskFull, upgrade],
   // What jobs are given, and is taken back.
-  ...[accessRace, accessStopped, accessFrozen, accessClock],
+  ...[accessRace, accessStopped, accessSpent, accessFrozen, accessClock],
   ...[accessRaceOnKafka, accessKafkaStopped, accessFrozenOnKafka],
   // Whom GitHub asks before a deployment.
   ...[gateStopped, gateFrozen, gateFaulty],
