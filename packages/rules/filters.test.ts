@@ -1,3 +1,4 @@
+import type { Attributes } from '@tripline/contracts/attributes';
 import type { AnyRule, Concludes } from '@tripline/contracts/rule';
 import { seeded } from '@tripline/testing/timeline/any-order';
 import { eventsOf, expectTimeline } from '@tripline/testing/timeline/in-words';
@@ -15,6 +16,9 @@ const keyOf =
   (...facts: readonly string[]): Asks =>
   ({ fact, key }) =>
     facts.includes(fact) ? [key] : [];
+/** What `protection-left-relaxed` names by what it says of a repository's controls, which leaves nothing out. */
+const asIs: Asks = (changed, settings) =>
+  rules.find(({ id }) => id === 'protection-left-relaxed')!.concludes!.subjects(changed, settings);
 /** Where a rule's own `subjects` leave some out by what the fact says, all that it can name. */
 const whole: Record<string, Asks> = {
   'build-from-unreviewed-commit': (changed, settings) => [
@@ -22,6 +26,7 @@ const whole: Record<string, Asks> = {
     ...(changed.fact === 'repositories' ? [`notice ${changed.key}`] : []),
   ],
   'credential-new-runner': keyOf('runners', 'runner-classes'),
+  'protection-left-relaxed': (changed, settings) => [...keyOf('refs')(changed, settings), ...asIs(changed, settings)],
   'self-hosted-runner-fork': keyOf('runs'),
 };
 
@@ -149,11 +154,15 @@ const settings = {
   ...{ 'build-from-unreviewed-commit': secrets, 'credential-new-runner': secrets },
   ...{ 'privilege-grant-outside-job': grants, 'grant-outlived-job': grants },
 };
-const dayOne = (selfHosted: number): LoggedEventInput =>
+/** `repositoryId`: of acme/app. */
+const dayOne = (selfHosted: number, repositoryId: string): LoggedEventInput =>
   at(Date.parse('2026-03-11T08:00:00Z'), 'dev.cdeventsx.tripline-inventory.observed', {
     ...{ 'tripline.inventory.part': 1, 'tripline.inventory.parts': 1 },
     'tripline.inventory.runner_groups': [{ id: '7', name: 'large', hosted: ['large'], selfHosted }],
     'tripline.inventory.protected': [{ repository: 'acme/app', patterns: ['main', 'rel/*'] }],
+    'tripline.inventory.heads': ['main', 'feat', 'rel/1'].map((branch) => ({
+      ...{ repository: 'acme/app', repositoryId, branch, revision: 'd0'.repeat(20) },
+    })),
   });
 
 function standing(of: readonly AnyRule[], events: readonly LoggedEventInput[]): string[] {
@@ -169,7 +178,9 @@ test('asked of every subject after every change, the rules end at what they end 
     const random = seeded(seed);
     const text = drawnMorning(seed, random, 12 + Math.floor(random() * 12));
     const events = eventsOf(text);
-    const heard = [dayOne(seed % 2), ...(random() < 0.8 ? permuted(events, random) : events)];
+    const of = events.find(({ data }) => (data as Attributes)['vcs.repository.name'] === 'acme/app')!
+      .data as Attributes;
+    const heard = [dayOne(seed % 2, of['vcs.repository.id']!), ...(random() < 0.8 ? permuted(events, random) : events)];
     const stands = standing(rules, heard).sort();
     expect(stands, `seed ${seed}\n${text}`).toEqual(standing(rules.map(withoutFilters), heard).sort());
     found += stands.length;
