@@ -22,9 +22,9 @@ export async function main(config: Config): Promise<void> {
   try {
     const open = openDatabase(config.database.url, { applicationName: 'tripline-broker', lowLatency: true });
     const db = lifecycle.opened('database', open, (db) => db.close());
+    await refuseUnmigrated(db);
     const stream = await openStream({ config, db, logger, clock: systemClock });
     lifecycle.opened('log', stream, (open) => open.close());
-    await refuseUnmigrated(db);
     // What a replica writes as due, the others do too.
     const clock = await openDatabaseClock(db, systemClock);
     const broker = await createBroker({ config, db, stream, logger, clock, metrics });

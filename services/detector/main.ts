@@ -1,6 +1,7 @@
 import type { Config } from '@tripline/config/config';
 import type { Reloading } from '@tripline/config/reload';
 import { openDatabase } from '@tripline/db/database';
+import { refuseUnmigrated } from '@tripline/db/migrate';
 import { checkHealth } from '@tripline/health/health';
 import { systemClock } from '@tripline/runtime/clock';
 import { createLifecycle, stopSignal } from '@tripline/runtime/lifecycle';
@@ -29,6 +30,7 @@ export async function main(config: Config, reloading: Reloading): Promise<void> 
     const ruleSet = await loadRuleSet(config);
     const opening = openDatabase(config.database.url, { applicationName: 'tripline-detector', lowLatency: true });
     const db = lifecycle.opened('database', opening, (open) => open.close());
+    await refuseUnmigrated(db);
     const stream = await openStream({ config, db, logger, clock: systemClock });
     lifecycle.opened('log', stream, (open) => open.close());
     const detector = await createDetector({ config, stream, db, ruleSet, logger, clock: systemClock, metrics });

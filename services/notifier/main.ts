@@ -1,5 +1,6 @@
 import type { Config } from '@tripline/config/config';
 import { openDatabase } from '@tripline/db/database';
+import { refuseUnmigrated } from '@tripline/db/migrate';
 import { checkHealth } from '@tripline/health/health';
 import { systemClock } from '@tripline/runtime/clock';
 import { createLifecycle, stopSignal } from '@tripline/runtime/lifecycle';
@@ -19,6 +20,7 @@ export async function main(config: Config): Promise<void> {
   try {
     const open = openDatabase(config.database.url, { applicationName: 'tripline-notifier', lowLatency: true });
     const db = lifecycle.opened('database', open, (db) => db.close());
+    await refuseUnmigrated(db);
     const notifier = await createNotifier({ config, db, logger, clock: systemClock, metrics });
     lifecycle.opened('notifier', notifier, (notifier) => notifier.close());
     const health = () => checkHealth(db, config, { skipsDenied: true });

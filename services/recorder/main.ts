@@ -1,5 +1,6 @@
 import type { Config } from '@tripline/config/config';
 import { openDatabase } from '@tripline/db/database';
+import { refuseUnmigrated } from '@tripline/db/migrate';
 import { checkHealth } from '@tripline/health/health';
 import { systemClock } from '@tripline/runtime/clock';
 import { createLifecycle, stopSignal } from '@tripline/runtime/lifecycle';
@@ -20,6 +21,7 @@ export async function main(config: Config): Promise<void> {
   try {
     const opening = openDatabase(config.database.url, { applicationName: 'tripline-recorder' });
     const db = lifecycle.opened('database', opening, (open) => open.close());
+    await refuseUnmigrated(db);
     const stream = await openStream({ config, db, logger, clock: systemClock });
     lifecycle.opened('log', stream, (open) => open.close());
     const recorder = await createRecorder({ config, stream, db, logger, metrics });
