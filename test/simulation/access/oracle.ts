@@ -28,9 +28,9 @@ export function createOracle(world: World, log: { events: () => readonly (readon
   const say = (problem: string) => void problems.add(problem);
   const nameOf = ({ run, attempt, policy }: Job) => `job ${run}/${attempt} (${policy})`;
 
-  /** Whether the policies gave anything at a step or at any time after it. */
+  /** Whether the policies gave anything when a step was done, or at any time after it. What changed at its own number came after it. */
   const gaveSince = (step: number) =>
-    versions.findLast((one) => one.step <= step)!.gives || versions.some((one) => one.step > step && one.gives);
+    versions.findLast((one) => one.step < step)!.gives || versions.some((one) => one.step >= step && one.gives);
 
   return {
     problems,
