@@ -36,12 +36,11 @@ export const accessSpent: Fault = {
         await persistently(() => ground.tellOf([job]));
         const { status } = await first;
         count(`first ${status}`);
-        let again = await ground.ask(url, token, { job });
         // The log is away for a moment yet, which is said before a token is spent.
-        await until(
+        const again = await until(
           async () => {
-            if (again.status === 503) again = await ground.ask(url, token, { job });
-            return again.status !== 503;
+            const answer = await ground.ask(url, token, { job });
+            return answer.status !== 503 && answer;
           },
           { of: broker, what: 'an answer to a token that is shown again', patienceMs: 60_000, everyMs: 50 },
         );
