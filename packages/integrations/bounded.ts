@@ -2,7 +2,10 @@
  * The text of an answer whose body has at most `mostBytes`: what answers may not fill our memory.
  * @throws {Error} its body is longer, or broke off; then what is left of it is not read.
  */
-export async function boundedText({ body }: Pick<Response, 'body'>, mostBytes: number): Promise<string> {
+export async function boundedText(
+  { body }: { body: Response['body'] | AsyncIterable<Uint8Array> },
+  mostBytes: number,
+): Promise<string> {
   if (body === null) return '';
   const decoder = new TextDecoder();
   let text = '';

@@ -1,7 +1,7 @@
 import { type FakeAnswer, type FakeService, startFakeService } from '@tripline/testing/integration.conformance';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createGitHubClient } from './github/client.ts';
-import { createOutbound } from './outbound.ts';
+import { createOutbound, createWholeOutbound, wholeBy } from './outbound.ts';
 
 let service: FakeService;
 let other: FakeService;
@@ -47,6 +47,57 @@ describe('what is called', () => {
       });
     }
     expect(service.requests).toHaveLength(1);
+  });
+});
+
+describe('what is asked for whole', () => {
+  const asked = (more: { method?: string; body?: string } = {}) => ({
+    ...{ method: 'GET', headers: {}, signal: new AbortController().signal, ...more },
+  });
+
+  test('calls the configured service and what lies below it, and follows no redirect', async () => {
+    const send = createWholeOutbound(`${service.url}/api/v3/`);
+    for (const wrong of ['/', '/api/v33', '/api/v3/../v4', '/api/v3/%2e%2E/v4', '/api/v3/..\\v4']) {
+      await expect(send(service.url + wrong, asked(), 100), wrong).rejects.toThrow(/may be called|names nothing/);
+    }
+    await expect(send(other.url, asked(), 100)).rejects.toThrow('only http');
+    answer = () => ({ status: 302, headers: { location: other.url }, body: 'moved' });
+    expect(await send(`${service.url}/api/v3/a`, asked(), 100)).toMatchObject({ status: 302, text: 'moved' });
+    expect(other.requests).toEqual([]);
+  });
+
+  test('is checked by what its name resolves to as the connection is made', async () => {
+    const { port } = new URL(service.url);
+    const resolve = async () => [{ address: '169.254.169.254', family: 4 }];
+    const send = createWholeOutbound(`http://localhost:${port}`, { resolve });
+    await expect(send(`http://localhost:${port}/`, asked(), 100)).rejects.toThrow('which is not called');
+    expect(service.requests).toEqual([]);
+  });
+
+  test.each([
+    ['without fetch', () => createWholeOutbound(service.url)],
+    ['by fetch', () => wholeBy(createOutbound(service.url))],
+  ])('is one answer with what it bears, %s', async (_, open) => {
+    answer = () => ({ status: 201, headers: { 'Retry-After': '7' }, body: '{"a":"ä"}' });
+    const sent = asked({ method: 'POST', body: '{"b":1}' });
+    const got = await open()(`${service.url}/made`, sent, 100);
+    expect(got).toMatchObject({ status: 201, text: '{"a":"ä"}', headers: { 'retry-after': '7' } });
+    expect(service.requests).toMatchObject([{ method: 'POST', path: '/made', body: '{"b":1}' }]);
+    answer = () => ({ status: 204 });
+    expect(await open()(`${service.url}/made`, asked({ method: 'DELETE' }), 100)).toMatchObject({
+      status: 204,
+      text: '',
+    });
+  });
+
+  test.each([
+    ['without fetch', () => createWholeOutbound(service.url)],
+    ['by fetch', () => wholeBy(createOutbound(service.url))],
+  ])('is none where it is longer than allowed, %s', async (_, open) => {
+    answer = () => ({ status: 200, body: 'x'.repeat(101) });
+    await expect(open()(service.url, asked(), 100)).rejects.toThrow('broken off');
+    answer = () => ({ status: 200, body: 'x'.repeat(100) });
+    expect((await open()(service.url, asked(), 100)).text).toHaveLength(100);
   });
 });
 

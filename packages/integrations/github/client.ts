@@ -2,8 +2,15 @@ import { Octokit } from '@octokit/core';
 import { retry } from '@octokit/plugin-retry';
 import { throttling } from '@octokit/plugin-throttling';
 import { redactText } from '@tripline/runtime/redact';
-import { boundedText } from '../bounded.ts';
-import { createOutbound, withoutEndSlashes } from '../outbound.ts';
+import {
+  createOutbound,
+  createWholeOutbound,
+  type SendWhole,
+  type WholeAnswer,
+  type WholeRequest,
+  wholeBy,
+  withoutEndSlashes,
+} from '../outbound.ts';
 
 /** GitHub's REST API as one credential sees it. Made by {@link createGitHubClient}. */
 export type GitHubClient = {
@@ -129,7 +136,7 @@ const headersOfAll = { accept: mediaTypes, 'x-github-api-version': apiVersion, '
  */
 function sendOnce({ authorization, ...options }: GitHubClientOptions): GitHubClient['send'] {
   const { apiUrl, timeoutMs = defaultTimeoutMs, mostAnswerBytes = defaultMostAnswerBytes } = options;
-  const fetch = options.fetch ?? createOutbound(apiUrl);
+  const sendWhole = options.fetch === undefined ? createWholeOutbound(apiUrl) : wholeBy(options.fetch);
   const baseUrl = withoutEndSlashes(apiUrl);
   const headersOfEach = authorization === undefined ? headersOfAll : { ...headersOfAll, authorization };
   return async ({ route, parameters }) => {
@@ -138,13 +145,14 @@ function sendOnce({ authorization, ...options }: GitHubClientOptions): GitHubCli
       baseUrl,
       headers: headersOfEach,
     });
-    const init = { method, headers: headers as Record<string, string>, signal: AbortSignal.timeout(timeoutMs) };
+    const sent = { method, headers: headers as Record<string, string> };
     try {
-      const response = await follow(fetch, url, body === undefined ? init : { ...init, body: textOf(body) });
-      const text = await wholeBody(response, mostAnswerBytes);
-      const isJson = /^application\/(?:[\w.-]+\+)?json\b/.test(response.headers.get('content-type') ?? '');
-      const data = isJson ? parsedOr(text) : text;
-      return { status: response.status, headers: Object.fromEntries(response.headers), data };
+      const answer = await follow(sendWhole, url, body === undefined ? sent : { ...sent, body: textOf(body) }, {
+        ...{ timeoutMs, mostAnswerBytes },
+      });
+      const isJson = /^application\/(?:[\w.-]+\+)?json\b/.test(answer.headers['content-type'] ?? '');
+      const data = isJson ? parsedOr(answer.text) : answer.text;
+      return { status: answer.status, headers: answer.headers, data };
     } catch (error) {
       throw new NoAnswerError(silenceOf(error));
     }
@@ -160,13 +168,6 @@ function parsedOr(text: string): unknown {
   } catch {
     return text;
   }
-}
-
-/** @throws where it broke off, or is too long: Octokit treats a truncated body as an empty one. */
-async function wholeBody(response: Response, mostBytes: number): Promise<string> {
-  return boundedText(response, mostBytes).catch((cause: unknown) => {
-    throw new Error('broken off', { cause });
-  });
 }
 
 function sendPatiently(options: GitHubClientOptions): GitHubClient['send'] {
@@ -186,7 +187,7 @@ function sendPatiently(options: GitHubClientOptions): GitHubClient['send'] {
 function createOctokit(options: GitHubClientOptions): Octokit {
   const { apiUrl, authorization, timeoutMs = defaultTimeoutMs, waitBaseMs = 1000 } = options;
   const { mostAnswerBytes = defaultMostAnswerBytes } = options;
-  const fetch = options.fetch ?? createOutbound(apiUrl);
+  const sendWhole = wholeBy(options.fetch ?? createOutbound(apiUrl));
   const quiet = () => {};
   const wait = (retryAfterS: number, _request: unknown, _octokit: unknown, retries: number) =>
     retries < 2 && retryAfterS <= longestWaitS;
@@ -196,11 +197,9 @@ function createOctokit(options: GitHubClientOptions): Octokit {
     // Octokit logs requests and deprecations; the caller logs failures itself, once.
     log: { debug: quiet, info: quiet, warn: quiet, error: quiet },
     request: {
-      fetch: async (url: string, init: RequestInit) => {
-        const response = await follow(fetch, url, { ...init, signal: AbortSignal.timeout(timeoutMs) });
-        const body = await wholeBody(response, mostAnswerBytes);
-        const { status, headers } = response;
-        return new Response(status === 204 || status === 205 || status === 304 ? null : body, { status, headers });
+      fetch: async (url: string, init: Omit<WholeRequest, 'signal'>) => {
+        const { status, headers, text } = await follow(sendWhole, url, init, { timeoutMs, mostAnswerBytes });
+        return new Response(status === 204 || status === 205 || status === 304 ? null : text, { status, headers });
       },
     },
     throttle: { onRateLimit: wait, onSecondaryRateLimit: wait, retryAfterBaseValue: waitBaseMs },
@@ -226,18 +225,34 @@ const mostRedirects = 3;
  * Sends a request, and follows redirects of reads within the same GitHub: renamed resources redirect. No redirect to
  * another host is followed, and none of a request that changes something: it would reach a target that nobody approved.
  */
-async function follow(fetch: typeof globalThis.fetch, url: string, init: RequestInit): Promise<Response> {
-  let at = url;
-  for (let redirects = 0; ; redirects += 1) {
-    const response = await fetch(at, { ...init, redirect: 'manual' });
-    const location = response.headers.get('location');
-    const moved = [301, 302, 307, 308].includes(response.status) && location !== null && URL.canParse(location, at);
-    if (!moved || (init.method ?? 'GET') !== 'GET' || redirects === mostRedirects) return response;
-    const next = new URL(location, at);
-    if (next.origin !== new URL(at).origin) return response;
-    await response.body?.cancel();
-    at = next.href;
+async function follow(
+  send: SendWhole,
+  url: string,
+  sent: Omit<WholeRequest, 'signal'>,
+  { timeoutMs, mostAnswerBytes }: { timeoutMs: number; mostAnswerBytes: number },
+): Promise<WholeAnswer> {
+  const late = new AbortController();
+  // Not `AbortSignal.timeout`, which is kept until its time has come, with all that listens to it, long after the answer.
+  const timer = setTimeout(() => late.abort(new DOMException(silences.timeout, 'TimeoutError')), timeoutMs);
+  try {
+    let at = url;
+    for (let redirects = 0; ; redirects += 1) {
+      const answer = await send(at, { ...sent, signal: late.signal }, mostAnswerBytes);
+      const next = sent.method === 'GET' && redirects < mostRedirects ? movedTo(at, answer) : undefined;
+      if (next === undefined) return answer;
+      at = next;
+    }
+  } finally {
+    clearTimeout(timer);
   }
+}
+
+/** Where within the same GitHub an answer says that what was asked for is; undefined where it says no such thing. */
+function movedTo(at: string, { status, headers }: WholeAnswer): string | undefined {
+  const { location } = headers;
+  if (![301, 302, 307, 308].includes(status) || location === undefined || !URL.canParse(location, at)) return undefined;
+  const next = new URL(location, at);
+  return next.origin === new URL(at).origin ? next.href : undefined;
 }
 
 const describer = new Octokit().request;
