@@ -12,6 +12,9 @@ import { treeCpuMs } from './process-tree.ts';
 /** Jobs that ask at once. */
 const atOnce = 8;
 
+/** Node's flags as `tripline broker` has them (packages/cli/tripline.mjs); for the server beside it, too. */
+const asTripline = ['--min-semi-space-size=16', '--max-semi-space-size=16', '--no-parallel-scavenge'];
+
 /** Ms of a grant at eight at once, in which GitHub's own time to answer is not counted, and the append to the log is. */
 type Grants = { ms: number[]; perSecond: number; cpuMs: number };
 
@@ -48,7 +51,7 @@ export async function benchAccess(options: {
   const postgres = await startTestPostgres();
   const database = await freshDatabaseOn(postgres.url);
   const ground = await openAccess(database, { brokers: options.brokers.split(',') });
-  const broker = ground.start();
+  const broker = ground.start({}, asTripline);
   const bareBroker = startBareBroker(ground, { databaseUrl: database.url, brokers: options.brokers });
   try {
     const url = await broker.url;
@@ -93,7 +96,7 @@ function startBareBroker(
   { github, issuer }: AccessGround,
   { databaseUrl, brokers }: { databaseUrl: string; brokers: string },
 ) {
-  const service = startProcess([join(import.meta.dirname, 'bare-broker.ts')], {
+  const service = startProcess([...asTripline, join(import.meta.dirname, 'bare-broker.ts')], {
     ...{ DATABASE_URL: databaseUrl, KAFKA_BROKERS: brokers, GITHUB_URL: github.url, JWKS_URI: issuer.jwksUri },
   });
   const said = () => /listening on (\S+)/.exec(service.said())?.[1];

@@ -110,10 +110,10 @@ export async function openAccess(
     env,
     databaseUrl: database.urlAs('broker'),
 
-    /** A broker as a process, and where it listens once it takes jobs. */
-    start(more: Record<string, string> = {}): ServiceProcess & { url: Promise<string> } {
+    /** A broker as a process, and where it listens once it takes jobs. `flags`: of Node. */
+    start(more: Record<string, string> = {}, flags: readonly string[] = []): ServiceProcess & { url: Promise<string> } {
       const service = startProcess(
-        [child],
+        [...flags, child],
         { ...env, DATABASE_URL: database.urlAs('broker'), TRIPLINE_LOG_LEVEL: 'error', ...more },
         folder,
       );
