@@ -281,3 +281,16 @@ test('approved for an environment whose name has a sign that looks like a k is n
     { settings: { 'deployment-gate-bypassed': { environments: ['Kube'] } } },
   );
 });
+
+test('an environment that the settings name in other capitals beyond A to Z is watched', () => {
+  expectTimeline(
+    rule,
+    `
+    09:00  mallory  starts run 7 of release in acme/app at c1
+    09:01  mallory  requests review of run 7 for ÖSTERREICH
+    09:03  mallory  starts job deploy of run 7 (to ÖSTERREICH)
+    09:13  ada      pushes c2 to acme/other main                 ← FOUND acme/app#7
+    `,
+    { settings: { 'deployment-gate-bypassed': { environments: ['Österreich'] } } },
+  );
+});

@@ -6,7 +6,7 @@ import { isSameAccount } from '@tripline/facts/things';
 import { z } from 'zod';
 import { pastTheApp } from './app-gates.ts';
 import { conclusion } from './builders/conclusion.ts';
-import { isAmong } from './deployed.ts';
+import { mayBeAmong } from './deployed.ts';
 import { gateVerdict } from './gate-words.ts';
 
 /** How long a decision is waited for once a job is known to have begun: deliveries come late. */
@@ -51,7 +51,7 @@ export const rule = conclusion({
   where: ({ asked, answered, entered, questions = [] }) =>
     entered.length > 0 && asked.length + answered.length + questions.length > 0,
   conclude(gate, { key, settings, nowMs, read, watch, recheckAt, explain }) {
-    const named = isAmong(settings.environments, gate.environment);
+    const named = mayBeAmong(settings.environments, gate.environment);
     const ofRuns = Map.groupBy(
       gate.entered.filter(({ production }) => production || named),
       ({ run }) => run,

@@ -223,3 +223,34 @@ test('an environment that somebody names with a sign that looks like a k is anot
     `,
   );
 });
+
+test('a production that is named in letters beyond A to Z is watched in whatever capitals, and a success elsewhere in them is no proof', () => {
+  const settings = { 'promotion-skipped': { production: ['Österreich'], staging: ['Österreich-Test'] } };
+  expectTimeline(
+    rule,
+    `
+    09:00  mallory  deploys c3 of acme/app to ÖSTERREICH
+    09:05  mallory  deploys c4 of acme/app to o\u0308sterreich         ← FOUND acme/app@c3
+    09:10  ada      deploys c9 of acme/other to dev                   ← FOUND acme/app@c4
+    `,
+    { settings },
+  );
+  expectTimeline(
+    rule,
+    `
+    08:00  mallory  deploys c3 of acme/app to ÖSTERREICH-TEST
+    09:00  mallory  deploys c3 of acme/app to Österreich
+    09:05  ada      deploys c9 of acme/other to dev                   ← FOUND acme/app@c3
+    `,
+    { settings },
+  );
+  expectTimeline(
+    rule,
+    `
+    08:00  ada      deploys c3 of acme/app to ÖSTERREICH-test
+    09:00  ada      deploys c3 of acme/app to wien
+    09:05  ada      deploys c9 of acme/other to dev
+    `,
+    { settings },
+  );
+});

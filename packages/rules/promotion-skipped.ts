@@ -5,7 +5,16 @@ import { environmentPromotions, promotedAt, promotionKey } from '@tripline/facts
 import { commitKeyIn, repositoryKeyOf } from '@tripline/facts/things';
 import { z } from 'zod';
 import { fromFacts } from './builders/from-facts.ts';
-import { accountOf, type Deployed, deployedBy, deployedSchema, isAmong, skipped, stateOf } from './deployed.ts';
+import {
+  accountOf,
+  type Deployed,
+  deployedBy,
+  deployedSchema,
+  isAmong,
+  mayBeAmong,
+  skipped,
+  stateOf,
+} from './deployed.ts';
 
 /** How long staging's success may be received after production's beginning, and how far their clocks may differ. */
 const settleMs = 2 * 60_000;
@@ -63,7 +72,7 @@ export const rule = fromFacts({
     const repository = key.slice(0, key.lastIndexOf('@'));
     const before = (environment: string, beganMs: number): readonly string[] => {
       const told = promotedAt(watch(environmentPromotions, promotionKey(repository, environment)), beganMs);
-      return told ?? (isAmong(settings.production, environment) ? settings.staging : []);
+      return told ?? (mayBeAmong(settings.production, environment) ? settings.staging : []);
     };
     const judge = (all: readonly Deployed[]) => {
       const first = all[0]!;
