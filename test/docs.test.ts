@@ -71,7 +71,6 @@ test('nothing calls out but by packages/integrations/outbound.ts, except the CLI
   expect(callers.sort()).toEqual([
     'packages/cli/attack/deliver.ts',
     'packages/cli/doctor/local.ts',
-    'packages/integrations/github/client.ts',
     'packages/integrations/outbound.ts',
     // Runs in a browser, and asks the page's own origin.
     'services/broker/pages/passkey-script.ts',

@@ -1,5 +1,5 @@
 import type { LoggedEvent } from '@tripline/contracts/event';
-import { clip, inSmallLetters } from '@tripline/contracts/text';
+import { clip } from '@tripline/contracts/text';
 import { entityOf } from '@tripline/facts/things';
 import { z } from 'zod';
 import type { Sight } from './builders/own-fact.ts';
@@ -79,20 +79,3 @@ export const accountOf = ({ by: { name: login, id } }: Deployed) => ({
   login,
   ...(id === login.toLowerCase() ? {} : { id }),
 });
-
-/** Environments have the same name in any capitals of A to Z. */
-export const isAmong = (names: readonly string[], environment: string): boolean =>
-  names.some((name) => inSmallLetters(name) === inSmallLetters(environment));
-
-/**
- * Whether `environment` may be one of `names` to GitHub, whose rule for capitals beyond A to Z nobody wrote down: letters without their marks,
- * in Unicode's small ones. For what is to be watched alone; what proves something is {@link isAmong}.
- */
-export const mayBeAmong = (names: readonly string[], environment: string): boolean =>
-  names.some((name) => bareLetters(name) === bareLetters(environment));
-
-const bareLetters = (name: string): string =>
-  name
-    .normalize('NFKD')
-    .replace(/\p{M}+/gu, '')
-    .toLowerCase();

@@ -6,7 +6,7 @@ import { isSameAccount } from '@tripline/facts/things';
 import { z } from 'zod';
 import { pastTheApp } from './app-gates.ts';
 import { conclusion } from './builders/conclusion.ts';
-import { mayBeAmong } from './deployed.ts';
+import { mayBeAmong } from './environment-names.ts';
 import { gateVerdict } from './gate-words.ts';
 
 /** How long a decision is waited for once a job is known to have begun: deliveries come late. */

@@ -5,16 +5,8 @@ import { environmentPromotions, promotedAt, promotionKey } from '@tripline/facts
 import { commitKeyIn, repositoryKeyOf } from '@tripline/facts/things';
 import { z } from 'zod';
 import { fromFacts } from './builders/from-facts.ts';
-import {
-  accountOf,
-  type Deployed,
-  deployedBy,
-  deployedSchema,
-  isAmong,
-  mayBeAmong,
-  skipped,
-  stateOf,
-} from './deployed.ts';
+import { accountOf, type Deployed, deployedBy, deployedSchema, skipped, stateOf } from './deployed.ts';
+import { isAmong, mayBeAmong } from './environment-names.ts';
 
 /** How long staging's success may be received after production's beginning, and how far their clocks may differ. */
 const settleMs = 2 * 60_000;
