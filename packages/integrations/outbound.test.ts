@@ -1,3 +1,6 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
 import { type FakeAnswer, type FakeService, startFakeService } from '@tripline/testing/integration.conformance';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createGitHubClient } from './github/client.ts';
@@ -98,6 +101,55 @@ describe('what is asked for whole', () => {
     await expect(open()(service.url, asked(), 100)).rejects.toThrow('broken off');
     answer = () => ({ status: 200, body: 'x'.repeat(100) });
     expect((await open()(service.url, asked(), 100)).text).toHaveLength(100);
+  });
+});
+
+describe('what is asked for whole, where something is in its way', () => {
+  test('is given up while it waits for a connection', async () => {
+    const { port } = new URL(service.url);
+    const lookingUp = Promise.withResolvers<void>();
+    const resolve = async () => {
+      lookingUp.resolve();
+      return new Promise<never>(() => {});
+    };
+    const late = new AbortController();
+    const send = createWholeOutbound(`http://localhost:${port}`, { resolve });
+    const sent = send(`http://localhost:${port}/`, { method: 'GET', headers: {}, signal: late.signal }, 100);
+    await lookingUp.promise;
+    late.abort(new Error('late'));
+    await expect(sent).rejects.toThrow('late');
+    await expect(send(service.url, { method: 'GET', headers: {}, signal: late.signal }, 100)).rejects.toThrow();
+    expect(service.requests).toEqual([]);
+  });
+
+  test.each([
+    ['gzip', gzipSync],
+    ['deflate', deflateSync],
+    ['br', brotliCompressSync],
+  ])('is read although it comes compressed by %s, as long as it may be once it is not', async (encoding, compress) => {
+    const server = createServer((_, response) => {
+      response.writeHead(201, { 'content-encoding': encoding }).end(compress('{"a":"ä"}'.padEnd(300)));
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    try {
+      const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+      const send = createWholeOutbound(url);
+      const sent = { method: 'GET', headers: {}, signal: new AbortController().signal };
+      expect((await send(url, sent, 301)).text.trim()).toBe('{"a":"ä"}');
+      await expect(send(url, sent, 300)).rejects.toThrow('broken off');
+    } finally {
+      server.closeAllConnections();
+      server.close();
+    }
+  });
+
+  test.each([
+    ['of another kind', { 'content-encoding': 'zstd-of-ours' }],
+    ['not as it says', { 'content-encoding': 'gzip' }],
+  ])('is none where it is compressed %s', async (_, headers) => {
+    answer = () => ({ status: 200, headers, body: '{}' });
+    const sent = { method: 'GET', headers: {}, signal: new AbortController().signal };
+    await expect(createWholeOutbound(service.url)(service.url, sent, 100)).rejects.toThrow('broken off');
   });
 });
 

@@ -1,5 +1,7 @@
 import { type LookupAddress, lookup as resolve } from 'node:dns';
 import type { LookupFunction } from 'node:net';
+import { pipeline, type Readable } from 'node:stream';
+import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib';
 import { addressOf, isLocalhost, kindOfAddress } from '@tripline/runtime/addresses';
 import { Agent, request, fetch as undiciFetch } from 'undici';
 import { boundedText } from './bounded.ts';
@@ -27,7 +29,7 @@ const publicHosts = new Set([
 export type Resolve = (name: string) => Promise<LookupAddress[]>;
 
 /**
- * The only way by which Tripline calls other services: a `fetch` that calls `serviceUrl` and URLs below it, and nothing
+ * With {@link createWholeOutbound} the only way by which Tripline calls other services: a `fetch` that calls `serviceUrl` and URLs below it, and nothing
  * else. A URL that a delivery or an answer names is never called. Redirects are not followed: any `redirect` but
  * `manual` is treated as `error`. A name is resolved once for each connection, and its addresses are checked then, so
  * that a later answer of the resolver makes no difference.
@@ -43,14 +45,14 @@ export function createOutbound(serviceUrl: string, options: { resolve?: Resolve 
   };
 }
 
-/** A request whose body is text, and how it is given up; `signal` covers the answer's body. */
+/** A request whose body is text; `signal` gives it up at any time, whether it waits for a connection or for the end of the answer. */
 export type WholeRequest = {
   method: string;
   headers: Readonly<Record<string, string>>;
   body?: string;
   signal: AbortSignal;
 };
-/** An answer, read whole. `headers`: names in lower case; of those that come several times, all, with commas between. */
+/** An answer, read whole. `headers`: names in lower case; of those that come several times, all, with commas between, but cookies. */
 export type WholeAnswer = { status: number; headers: Record<string, string>; text: string };
 /**
  * Sends one request and reads the answer, of which a body of at most `mostBytes` is taken. Follows no redirect.
@@ -60,16 +62,18 @@ export type SendWhole = (url: string, sent: WholeRequest, mostBytes: number) => 
 
 /**
  * The same calls as {@link createOutbound}'s without `fetch`, whose requests, answers and streams took a fifth of what a job's access
- * took the broker. What is answered comes as it is, not compressed: for answers that are short.
+ * took the broker. It asks for answers that are not compressed, since most are short, and reads those that a proxy compresses all the same.
  */
 export function createWholeOutbound(serviceUrl: string, options: { resolve?: Resolve } = {}): SendWhole {
   const { agent, refuse } = callingOnly(serviceUrl, options);
   return async (url, { headers, ...sent }, mostBytes) => {
     refuse(url);
-    const uncompressed = { ...headers, 'accept-encoding': 'identity' };
-    const answer = await request(url, { ...sent, headers: uncompressed, dispatcher: agent });
-    const text = await wholeText(answer.body, mostBytes);
-    return { status: answer.statusCode, headers: joined(answer.headers), text };
+    sent.signal.throwIfAborted();
+    const asked = { ...sent, headers: { ...headers, 'accept-encoding': 'identity' }, dispatcher: agent };
+    const { statusCode: status, headers: told, body } = await orAborted(request(url, asked), sent.signal);
+    const answered = joined(told);
+    const text = await wholeText(decompressed(body, answered['content-encoding']), mostBytes);
+    return { status, headers: answered, text };
   };
 }
 
@@ -87,6 +91,33 @@ async function wholeText(body: AsyncIterable<Uint8Array>, mostBytes: number): Pr
   return boundedText({ body }, mostBytes).catch((cause: unknown) => {
     throw new Error('broken off', { cause });
   });
+}
+
+/** undici heeds a signal once it has a connection, for which it may wait longer than whoever asks. */
+function orAborted<T>(asked: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const giveUp = () => reject(signal.reason);
+    signal.addEventListener('abort', giveUp, { once: true });
+    asked.then(resolve, reject).finally(() => signal.removeEventListener('abort', giveUp));
+  });
+}
+
+const decompressors = {
+  gzip: createGunzip,
+  'x-gzip': createGunzip,
+  deflate: createInflate,
+  br: createBrotliDecompress,
+};
+
+/** @throws {Error} it is compressed in a way that nobody here reads. */
+function decompressed(body: Readable, encoding = 'identity'): AsyncIterable<Uint8Array> {
+  if (encoding === 'identity') return body;
+  if (!Object.hasOwn(decompressors, encoding)) {
+    body.on('error', () => {}).destroy();
+    throw new Error('broken off', { cause: new Error('the answer is compressed in a way that was not asked for') });
+  }
+  // What goes wrong on the way ends what is read, too.
+  return pipeline(body, decompressors[encoding as keyof typeof decompressors](), () => {});
 }
 
 function joined(headers: Readonly<Record<string, string | string[] | undefined>>): Record<string, string> {

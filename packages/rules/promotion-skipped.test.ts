@@ -253,4 +253,26 @@ test('a production that is named in letters beyond A to Z is watched in whatever
     `,
     { settings },
   );
+  expectTimeline(
+    rule,
+    `
+    09:00  ada      deploys c3 of acme/app to STRASSE
+    09:05  ada      deploys c9 of acme/other to dev                   ← FOUND acme/app@c3
+    `,
+    { settings: { 'promotion-skipped': { production: ['Straße'], staging: ['Weg'] } } },
+  );
+});
+
+test('honest work: staging whose name differs from production’s in its accents alone', () => {
+  expectTimeline(
+    rule,
+    `
+    09:00  ada      starts run 7 of release in acme/app at c3
+    09:01  ada      reports deployment of run 7 to Sud
+    09:05  ada      reports deployment of run 7 to Süd (state in_progress)
+    09:06  ada      deploys c4 of acme/app to Sud
+    09:10  ada      deploys c9 of acme/other to dev
+    `,
+    { settings: { 'promotion-skipped': { production: ['Süd'], staging: ['Sud'] } } },
+  );
 });

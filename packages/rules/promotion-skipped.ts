@@ -64,7 +64,9 @@ export const rule = fromFacts({
     const repository = key.slice(0, key.lastIndexOf('@'));
     const before = (environment: string, beganMs: number): readonly string[] => {
       const told = promotedAt(watch(environmentPromotions, promotionKey(repository, environment)), beganMs);
-      return told ?? (mayBeAmong(settings.production, environment) ? settings.staging : []);
+      // Staging may differ from production in accents alone.
+      const isAfter = (isAmong(settings.staging, environment) ? isAmong : mayBeAmong)(settings.production, environment);
+      return told ?? (isAfter ? settings.staging : []);
     };
     const judge = (all: readonly Deployed[]) => {
       const first = all[0]!;

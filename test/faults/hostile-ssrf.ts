@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { loadConfig } from '@tripline/config/config';
 import { ConfigError } from '@tripline/runtime/load-settings';
-import { createOutbound } from '../../packages/integrations/outbound.ts';
+import { createOutbound, createWholeOutbound, type Resolve } from '../../packages/integrations/outbound.ts';
 import { addressOf, isLocalhost, kindOfAddress } from '../../packages/runtime/addresses.ts';
 import type { Fault, FaultOutcome, Ground } from './fault.ts';
 import { callThroughAnswers } from './ssrf-answers.ts';
@@ -136,15 +136,32 @@ async function throughResolver(form: string, own: boolean): Promise<string[]> {
   return differences;
 }
 
-/** Whether a connection to one of `addresses` is tried; the resolver is asked once, so there is no second answer to give. */
+type Call = (form: string, resolve: Resolve) => Promise<unknown>;
+
+/** Both ways in which services are called. */
+const calls: readonly Call[] = [
+  (form, resolve) => createOutbound(form, { resolve })(form),
+  (form, resolve) => {
+    const asked = { method: 'GET', headers: {}, signal: AbortSignal.timeout(10_000) };
+    return createWholeOutbound(form, { resolve })(form, asked, 100);
+  },
+];
+
+/** Whether either tries a connection to one of `addresses`. */
 async function answers(form: string, addresses: readonly string[]): Promise<boolean> {
+  for (const call of calls) if (await isTried(call, form, addresses)) return true;
+  return false;
+}
+
+/** Whether a connection to one of `addresses` is tried; the resolver is asked once, so there is no second answer to give. */
+async function isTried(call: Call, form: string, addresses: readonly string[]): Promise<boolean> {
   let asked = 0;
   const resolve = async () => {
     asked += 1;
     return addresses.map((address) => ({ address, family: address.includes(':') ? 6 : 4 }));
   };
   try {
-    await createOutbound(form, { resolve })(form);
+    await call(form, resolve);
     return true;
   } catch (error) {
     // Octokit and Slack see it as a service that cannot be reached; it stands in the error or its cause.
