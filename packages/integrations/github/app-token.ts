@@ -1,7 +1,7 @@
 import { createAppAuth } from '@octokit/auth-app';
 import { NotSignedError } from '../vault/transit.ts';
 import type { AppKey } from './app-key.ts';
-import { outcomeOf, outcomeOfError } from './classify.ts';
+import { outcomeOf, outcomeOfError, saysTokenIsNone } from './classify.ts';
 import {
   createGitHubClient,
   type GitHubAnswer,
@@ -95,8 +95,9 @@ export async function withAppAuthorization<T>(
     // Sent without the throttle, so that it does not queue behind the work's own requests.
     const revoker = createGitHubClient({ ...connection(app), authorization, manner: 'once' });
     await revoker.send({ route: 'DELETE /installation/token', parameters: {} }).then(
-      // 401: it is dead already, which happens when the answer to a first attempt was lost.
-      ({ status }) => status === 204 || status === 401 || options.onLeftAlive(`GitHub answered ${status}`),
+      // Dead already, as it is where it expired meanwhile.
+      (answer) =>
+        answer.status === 204 || saysTokenIsNone(answer) || options.onLeftAlive(`GitHub answered ${answer.status}`),
       (error: Error) => options.onLeftAlive(error.message),
     );
   }

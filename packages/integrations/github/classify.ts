@@ -30,6 +30,14 @@ export function outcomeOf(answer: GitHubAnswer, nowMs: number): Outcome {
   return { kind: 'give-up', reason: 'rejected', message };
 }
 
+/**
+ * GitHub's own word that the token of a request is none: revoked, expired, never there. A gateway's 401 may have the same form,
+ * `{"message":"Unauthorized"}`, and says nothing of the token.
+ */
+export function saysTokenIsNone({ status, data }: GitHubAnswer): boolean {
+  return status === 401 && (data as { message?: unknown } | null)?.message === 'Bad credentials';
+}
+
 /** No answer: the request may have been carried out all the same, so it is retried after a check. */
 export function outcomeOfError(error: unknown): Outcome {
   if (error instanceof NoAnswerError) return { kind: 'retry', reason: error.reason, message: error.message };

@@ -11,10 +11,14 @@ beforeEach(async () => {
 });
 afterEach(() => github.close());
 const left: string[] = [];
-const gateOf = (apps: readonly string[] = ['1'], url = github.url) =>
+const gateOf = (
+  apps: readonly string[] = ['1'],
+  url = github.url,
+  onLeftAlive = (reason: string) => void left.push(reason),
+) =>
   createGitHubGate(
     apps.map((id) => ({ id, apiUrl: url, privateKey: github.privateKey, timeoutMs: 2000 })),
-    { nowMs: Date.now, onLeftAlive: (reason) => left.push(reason) },
+    { nowMs: Date.now, onLeftAlive },
   );
 
 test('the run is told, what waits in any case, and each word is taken; the access ends with the work', async () => {
@@ -37,6 +41,18 @@ test('the run is told, what waits in any case, and each word is taken; the acces
   );
   expect(said).toEqual({ result: 'answered', value: { kind: 'done' } });
   expect(github.words).toEqual([{ environment: 'production', state: 'approved', comment: 'x'.repeat(1024) }]);
+});
+
+test.each([
+  ['GitHub’s', 'Bad credentials', []],
+  ['a gateway’s', 'Unauthorized', ['GitHub answered 401']],
+])('an access whose end is answered by %s 401 is told of unless it is dead', async (_, message, told) => {
+  const heard: string[] = [];
+  github.instead = ({ method }) =>
+    method === 'DELETE' ? { status: 401, body: JSON.stringify({ message }) } : undefined;
+  await gateOf(['1'], github.url, (reason) => void heard.push(reason)).ask(question, async () => {});
+  await expect.poll(() => github.requests.filter(({ method }) => method === 'DELETE').length).toBe(1);
+  await expect.poll(() => heard).toEqual(told);
 });
 
 test('the App is the one whose installation was asked, and the others are not asked again', async () => {

@@ -3,7 +3,7 @@ import { credentialHash } from '@tripline/runtime/redact';
 import { z } from 'zod';
 import type { Outcome } from '../outcome.ts';
 import { appClient, type GitHubApp, NoTokenError } from './app-token.ts';
-import { outcomeOf, outcomeOfError } from './classify.ts';
+import { outcomeOf, outcomeOfError, saysTokenIsNone } from './classify.ts';
 import {
   createGitHubClient,
   type GitHubAnswer,
@@ -81,7 +81,8 @@ export function createGitHubGate(
       } finally {
         // Nobody waits for it: what was to be said is said.
         client.send({ route: 'DELETE /installation/token', parameters: {} }).then(
-          ({ status }) => status === 204 || status === 401 || onLeftAlive(`GitHub answered ${status}`),
+          (answer) =>
+            answer.status === 204 || saysTokenIsNone(answer) || onLeftAlive(`GitHub answered ${answer.status}`),
           (error: Error) => onLeftAlive(error.message),
         );
       }

@@ -139,6 +139,19 @@ describe('at GitHub', () => {
     expect(lookUps()).toBe(2);
   });
 
+  test.each(['Unauthorized', 'Requires authentication', 'bad credentials', ''])(
+    'a 401 that says “%s” is something’s in between: what it says of a token is not known',
+    async (message) => {
+      const { minter } = served({
+        ...fakeGitHub([acme]),
+        answer: () => ({ status: 401, body: JSON.stringify({ message }) }),
+      });
+      const token = { handle: { installation: '31' }, value: 'ghs_16C7e42F292c6912E7710c838347Ae178B4a' };
+      expect(await minter.revoke(token)).toMatchObject({ result: 'not-yet', retry: true, reason: 'unauthorised' });
+      expect(await minter.check(token)).toMatchObject({ result: 'unknown' });
+    },
+  );
+
   test('a key that cannot sign is said to be one', async () => {
     const minter = createGitHubMinter(
       { ...app, privateKey: 'not a key, but sixteen' },

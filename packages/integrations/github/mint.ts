@@ -4,7 +4,7 @@ import { z } from 'zod';
 import type { MintAnswer, Minted, Minter, MintOrder, Revocable, Revoked } from '../minter.ts';
 import type { Check } from '../provider.ts';
 import { appClient, type GitHubApp, NoTokenError } from './app-token.ts';
-import { outcomeOf } from './classify.ts';
+import { outcomeOf, saysTokenIsNone } from './classify.ts';
 import {
   createGitHubClient,
   type GitHubAnswer,
@@ -156,13 +156,14 @@ export function createGitHubMinter(app: GitHubApp, { clock }: { clock: Clock }):
     try {
       const answer = await bearing(value).send({ route: 'DELETE /installation/token', parameters: {} });
       if (answer.status === 204) return { result: 'dead', by: 'revoked' };
-      if (isDead(answer)) return { result: 'dead', by: 'dead-already' };
+      if (saysTokenIsNone(answer)) return { result: 'dead', by: 'dead-already' };
       const message = `GitHub does not revoke the token: ${messageOf(answer)}`;
       const outcome = outcomeOf(answer, clock.nowMs());
       // Only its own word is one: "not there" of something in between is none.
       if (outcome.kind === 'done') return { result: 'not-yet', retry: true, reason: 'unexpected', message };
       const { reason } = outcome;
-      if (outcome.kind === 'give-up') return { result: 'not-yet', retry: false, reason, message };
+      // A 401 in other words is something's in between, which may let the next one through.
+      if (outcome.kind === 'give-up') return { result: 'not-yet', retry: answer.status === 401, reason, message };
       const { afterMs } = outcome;
       return { result: 'not-yet', retry: true, reason, message, ...(afterMs === undefined ? {} : { afterMs }) };
     } catch (error) {
@@ -170,13 +171,13 @@ export function createGitHubMinter(app: GitHubApp, { clock }: { clock: Clock }):
     }
   }
 
-  /** By a read that every installation token may do; dead is what GitHub says 401 to. */
+  /** By a read that every installation token may do; dead is what GitHub calls bad credentials. */
   async function check({ value }: Revocable): Promise<Check> {
     if (value === undefined) return { result: 'unknown', detail: 'its value was not kept' };
     try {
       const request = { route: 'GET /installation/repositories', parameters: { per_page: 1 } };
       const answer = await bearing(value).send(request);
-      if (isDead(answer)) return { result: 'dead', detail: 'GitHub answers 401 to it' };
+      if (saysTokenIsNone(answer)) return { result: 'dead', detail: 'GitHub answers 401 to it' };
       if (answer.status === 200) return { result: 'alive', detail: 'GitHub takes it' };
       return { result: 'unknown', detail: `GitHub answers ${answer.status} to it` };
     } catch (error) {
@@ -236,11 +237,6 @@ function faultOf(said: z.output<typeof saidOfToken>, wanted: Wanted, nowMs: numb
   const other = said.repositories.find(({ id }) => !wanted.ids.includes(id));
   if (other !== undefined) return `is valid for repository ${other.id}, which was not asked for`;
   return Date.parse(said.expires_at) > nowMs ? undefined : 'has expired: check this machine’s clock';
-}
-
-/** GitHub's own word that a token is none; a proxy's 401 has another form. */
-function isDead({ status, data }: GitHubAnswer): boolean {
-  return status === 401 && typeof (data as { message?: unknown } | null)?.message === 'string';
 }
 
 function silenceOf(error: unknown): { reason: string; message: string } {

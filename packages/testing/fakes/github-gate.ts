@@ -50,7 +50,8 @@ export async function startFakeGate() {
       github.values.push(value);
       return json(201, { token: value, repositories: [{ id: 74, full_name: 'acme/api' }] });
     }
-    if (!tokens.has(token)) return json(token === '' ? 404 : 401, { message: 'Not Found' });
+    if (!tokens.has(token))
+      return token === '' ? json(404, { message: 'Not Found' }) : json(401, { message: 'Bad credentials' });
     if (route === 'DELETE /installation/token') return tokens.delete(token) ? { status: 204 } : { status: 401 };
     const run = '/repos/acme/api/actions/runs/9';
     if (route === `GET ${run}`)
