@@ -22,7 +22,7 @@ export type Known = {
   runner: { group: string | undefined; isKnown: boolean } | undefined;
   /** Open incidents that name its repository, run, runner, commit or person. */
   incidents: readonly { id: string; severity: Severity }[];
-  /** Address from which it asks; undefined where nobody asks but a dry run. */
+  /** Address from which it asks; undefined where that is not known, or nobody asks but a dry run. */
   address: string | undefined;
   /**
    * Who stood for exactly this run, attempt, commit and environment, and how long ago, ms; or who says that it was not they.

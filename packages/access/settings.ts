@@ -213,7 +213,7 @@ export const brokerSettings = z.strictObject({
     .array(z.union([z.cidrv4(), z.cidrv6()], { error: 'say a network as 10.0.0.0/8' }))
     .default([])
     .describe(
-      'Networks of the proxies before it, whose X-Forwarded-For says from where a job asks. Absent: whoever connects is who asks.',
+      'Networks of the proxies before it, whose X-Forwarded-For says from where a job asks; nothing but proxies, since whoever is in them may say where it is. Where it cannot be read, that is unknown. Absent: whoever connects is who asks.',
     ),
   rate: z
     .strictObject({

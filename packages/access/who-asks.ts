@@ -88,14 +88,24 @@ function faultsOfRunner(
     return isHosted ? [] : [failed('runner', 'a runner of the provider’s', 'a self-hosted one', help)];
   const group = `a runner of group ${describeSet(wanted.group)}`;
   if (isHosted) return [failed('runner', group, 'one of the provider’s', help)];
-  const isNear = wanted.network === undefined || (address !== undefined && isInside(wanted.network, address));
   return [
     ...(runner?.group === undefined
       ? [unknown('runner', group, 'no event named its group yet')]
       : among('runner', wanted.group, runner.group)),
-    ...(isNear ? [] : [failed('network', wanted.network!.join(' or '), address ?? 'no address', help)]),
+    ...(wanted.network === undefined ? [] : faultsOfNetwork(wanted.network, address, help)),
   ];
 }
+
+/** Asking again does not help where the proxy named no address: what it sends has to be mended. */
+function faultsOfNetwork(networks: readonly string[], address: string | undefined, help: string): Reason[] {
+  const wanted = networks.join(' or ');
+  if (address === undefined)
+    return [failed('network', wanted, 'not known, since the proxy before the broker names no client', proxyHelp)];
+  return isInside(networks, address) ? [] : [failed('network', wanted, address, help)];
+}
+
+const proxyHelp =
+  'Have the proxy send X-Forwarded-For whose last address is the client’s (203.0.113.7, 203.0.113.7:51234 or [2001:db8::1]:51234), and let broker.proxies name proxies alone.';
 
 function isInside(networks: readonly string[], address: string): boolean {
   const version = isIP(address);

@@ -31,11 +31,14 @@ export function createRateLimit({ perSecond, burst }: Rate, nowMs: () => number)
 
 /**
  * How often one address may ask, before anything of what it sends is read, a network of /64 being one. Many jobs may share an address
- * (NAT), so an address may ask for some hundred at once.
+ * (NAT), so an address may ask for some hundred at once. Those of whom it is not known from where they ask share one bucket.
  */
-export function createAddressLimit(rate: Rate, nowMs: () => number): RateLimit {
+export function createAddressLimit(
+  rate: Rate,
+  nowMs: () => number,
+): { take: (address: string | undefined) => ReturnType<RateLimit['take']> } {
   const limit = createRateLimit(rate, nowMs);
-  return { take: (address) => limit.take(networkOf(address)) };
+  return { take: (address) => limit.take(address === undefined ? 'unknown' : networkOf(address)) };
 }
 
 /** Whoever has one IPv6 address has the 64 bits behind it. */

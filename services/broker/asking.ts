@@ -21,8 +21,8 @@ import type { ToldRun } from './store/known-runs.ts';
 /** A job of GitHub Actions, with the proof of who it is. */
 export type ProvedJob = Proof & GitHubJob;
 
-/** One request: an id token, the policy that is asked for, by its name or as octo-sts's clients name it, and from where. */
-export type Asked = { token: string; policy: string | StsName; address: string };
+/** One request: an id token, the policy that is asked for, by its name or as octo-sts's clients name it, and from where, if that is known. */
+export type Asked = { token: string; policy: string | StsName; address: string | undefined };
 
 /** What is known of a job as its token is spent. */
 export type AsSpent = {
@@ -36,7 +36,7 @@ export type AsSpent = {
 export type Gather = (
   job: ProvedJob,
   policy: Policy,
-  asked: { workspace: string; address: string; tiers: PolicyFile['tiers']; asSpent?: AsSpent },
+  asked: { workspace: string; address: string | undefined; tiers: PolicyFile['tiers']; asSpent?: AsSpent },
 ) => Promise<{ known: Known; things: readonly Entity[] }>;
 
 /** A request whose job is proved and whose policy there is. `id`: of the grant, if it becomes one. */
@@ -45,7 +45,8 @@ export type Asking = {
   job: ProvedJob;
   keys: JobKeys;
   workspace: string;
-  address: string;
+  /** From where it asks; undefined where that is not known. */
+  address: string | undefined;
   policyName: string;
   policy: Policy;
   policies: PoliciesInForce;

@@ -20,7 +20,7 @@ export function grantAttributes({ id, job, policyName, policies, policy, address
     'tripline.access.policy_sha256': policies.sha256,
     ...(policies.revision === null ? {} : { 'tripline.access.policy_revision': policies.revision }),
     ...(policy === undefined ? {} : { 'tripline.access.tier': policy.tier }),
-    ...(address === '' ? {} : { 'client.address': address }),
+    ...(address === undefined ? {} : { 'client.address': address }),
   };
 }
 

@@ -220,7 +220,7 @@ describe('a request', () => {
   });
 
   test('says from where it came by the proxies that are configured alone', async () => {
-    const seen: string[] = [];
+    const seen: unknown[] = [];
     const seams = {
       gather: (async (_job, _policy, { address }) => {
         seen.push(address);

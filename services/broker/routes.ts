@@ -27,7 +27,7 @@ export function createRoutes(
   const limit = createAddressLimit(settings.rate, () => clock.nowMs());
 
   /** What is answered before anything that a request says is read. */
-  function admit(request: IncomingMessage): { address: string; token: string } | { answer: Answer } {
+  function admit(request: IncomingMessage): { address: string | undefined; token: string } | { answer: Answer } {
     const address = addressOf(request);
     const allowed = limit.take(address);
     if (!allowed.ok) return { answer: tooMany(allowed.retryAfterS) };
