@@ -97,5 +97,8 @@ function silenceOf(error: unknown): NoCallAnswer['reason'] {
 /** How long a rate limit asks to wait, in ms; `usualMs` where it does not say. */
 export function retryAfterMs(headers: Headers, usualMs: number): number {
   const seconds = Number(headers.get('retry-after') ?? Number.NaN);
-  return seconds > 0 ? Math.min(seconds, 3600) * 1000 : usualMs;
+  return seconds > 0 ? waitableMs(seconds * 1000) : usualMs;
 }
+
+/** How long is waited where a service asks for `askedMs`, which may be anything: a second to an hour, in whole ms. */
+export const waitableMs = (askedMs: number): number => Math.min(Math.max(Math.ceil(askedMs), 1000), 3_600_000);

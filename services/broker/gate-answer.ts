@@ -305,7 +305,8 @@ const wait = (ageMs: number): Later => ({ afterMs: ageMs < 60_000 ? 1000 : 5000 
 function retry({ question }: Work, outcome: Exclude<Outcome, { kind: 'done' }>): Later {
   const pauseMs = Math.min(500 * 2 ** Math.min(question.tries, 10), longestPauseMs);
   const refusedMs = Math.min(longestPauseMs * 2 ** Math.min(question.tries - 1, 10), longestRefusedMs);
-  const afterMs = outcome.kind === 'retry' ? Math.min(outcome.afterMs ?? pauseMs, longestPauseMs * 2) : refusedMs;
+  const afterMs =
+    outcome.kind === 'retry' ? Math.min(Math.max(outcome.afterMs ?? 0, pauseMs), longestPauseMs * 2) : refusedMs;
   return {
     afterMs,
     fault: `${outcome.reason}: ${outcome.message ?? 'no answer'}`,

@@ -57,6 +57,20 @@ describe('GitHub', () => {
     },
   );
 
+  test.each(['0', '-5'])('asks for a pause of %s s: it is asked ever more seldom all the same', async (seconds) => {
+    await g.told();
+    await g.asked();
+    g.github.instead = ({ path }) =>
+      path.endsWith('_rule') ? { status: 429, headers: { 'retry-after': seconds }, body: '{}' } : undefined;
+    const fromMs = g.nowMs;
+    for (let s = 0; s <= 20; s += 0.25) {
+      g.nowMs = fromMs + s * 1000;
+      await g.answer();
+    }
+    expect(g.github.minted()).toBeLessThanOrEqual(6);
+    expect(g.github.minted()).toBeGreaterThanOrEqual(3);
+  });
+
   test('asked an App that nobody configured: said, and tried again', async () => {
     await g.told();
     await g.asked(question({ installation: '9999' }));

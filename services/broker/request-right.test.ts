@@ -195,6 +195,25 @@ test('what the broker told excuses that right alone, and giving back what was be
   ]);
 });
 
+test('a GitHub that asks for no pause at all is asked ever more seldom all the same', async () => {
+  const id = await s.ask();
+  await s.work();
+  await s.answer(id, 'approved', mallory, (await s.promptOf(id))!);
+  let asked = 0;
+  s.github.instead = ({ path }) => {
+    if (!path.endsWith('/access_tokens')) return undefined;
+    asked += 1;
+    return { status: 429, headers: { 'retry-after': '0' }, body: '{}' };
+  };
+  const fromMs = s.nowMs;
+  for (let at = 0; at <= 20; at += 0.25) {
+    s.nowMs = fromMs + at * 1000;
+    await s.work();
+  }
+  expect(asked).toBeLessThanOrEqual(8);
+  expect(asked).toBeGreaterThanOrEqual(3);
+});
+
 test('no token of the App of people is anywhere, though GitHub repeats it in its errors', async () => {
   let status = 500;
   let of = /nothing/;

@@ -58,7 +58,8 @@ async function work(parts: RequestParts, by: string, request: OpenRequest): Prom
         logger.error({ err: broken, request: request.id }, 'telling that a right outlives its end failed; retrying'),
       );
     const afterMs = error instanceof RightError && 'afterMs' in error.outcome ? error.outcome.afterMs : undefined;
-    const pauseMs = Math.min(afterMs ?? firstPauseMs * 2 ** Math.min(request.tries - 1, 10), longestPauseMs);
+    const usualMs = firstPauseMs * 2 ** Math.min(request.tries - 1, 10);
+    const pauseMs = Math.min(Math.max(afterMs ?? 0, usualMs), longestPauseMs);
     await waitOn(db, { id: request.id, by }, { state: request.state, dueMs: clock.nowMs() + pauseMs, fault }).catch(
       (broken: unknown) =>
         logger.error(

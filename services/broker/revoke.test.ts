@@ -170,6 +170,17 @@ test('a provider that is away is asked again with growing pauses; after a minute
   expect(await countAlive(db, startMs + 60_000)).toMatchObject({ leftAlive: 1 });
 });
 
+test('a provider that asks for no pause at all is asked no sooner than otherwise', async () => {
+  await ended('g1');
+  const { revoke, by } = revoker({ ...away, afterMs: 0 }, { ...away, afterMs: -5000 }, { ...away, afterMs: 1000 });
+  const askedAtS: number[] = [];
+  for (let s = 0; s <= 20; s += 0.25) {
+    by.nowMs = startMs + s * 1000;
+    if ((await revoke()) > 0) askedAtS.push(s);
+  }
+  expect(askedAtS).toEqual([0, 0.5, 1.5, 3.5, 7.5, 15.5]);
+});
+
 test('what was left alive is dead once its provider says so, or long after it expired by itself', async () => {
   await ended('answered');
   await ended('expired', { expiresAtMs: startMs + 600_000 });

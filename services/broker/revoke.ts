@@ -184,7 +184,9 @@ async function postpone(
   }
   // Told at the very minute, though the next attempt would be later.
   const toldMs = isStuck ? Number.POSITIVE_INFINITY : Math.max(revocation.endingMs + toldAfterMs, nowMs + firstPauseMs);
-  const dueMs = Math.min(nowMs + Math.min(afterMs ?? pauseAfter(revocation.attempts), longestPauseMs), toldMs);
+  // A provider may ask for more time than that, and not for less.
+  const pauseMs = Math.max(pauseAfter(revocation.attempts), afterMs ?? 0);
+  const dueMs = Math.min(nowMs + Math.min(pauseMs, longestPauseMs), toldMs);
   await giveBack(db, revocation, { by, dueMs, fault: `${reason}: ${message}`, isStuck });
 }
 

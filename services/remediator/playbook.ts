@@ -244,7 +244,7 @@ async function refuse(inHand: InHand, refused: Parameters<typeof refuseClaimed>[
 function pauseBeforeNext(outcome: Outcome, { nth, begunForMs }: Attempt): number | undefined {
   const pauseMs = pausesMs[nth - 1];
   if (outcome.kind !== 'retry' || pauseMs === undefined) return undefined;
-  const afterMs = Math.min(outcome.afterMs ?? pauseMs, longestPauseMs);
+  const afterMs = Math.min(Math.max(outcome.afterMs ?? 0, pauseMs), longestPauseMs);
   return begunForMs + afterMs < deadlineMs ? afterMs : undefined;
 }
 

@@ -418,6 +418,18 @@ describe('GitHub is asked before anything is done', () => {
     },
   );
 
+  test('no sooner than otherwise, though it asks for no pause at all', async () => {
+    const limited = { status: 429, headers: { 'retry-after': '0' } };
+    answer = (request) => (request.startsWith('GET /repos') ? limited : undefined);
+    const finding = await addFinding([key]);
+    const remediate = createRemediateTask(parts());
+    for (const attempts of [1, 2, 2]) {
+      await remediate({ finding });
+      expect(minted()).toHaveLength(attempts);
+      await letTimePass('1500 ms');
+    }
+  });
+
   test('no longer than an hour, however long it asks to stay away', async () => {
     const limited = { status: 403, headers: { 'x-ratelimit-remaining': '0', 'x-ratelimit-reset': '9999999999' } };
     answer = (request) => (request.startsWith('GET /repos') ? limited : undefined);

@@ -1,3 +1,4 @@
+import { waitableMs } from '../caller.ts';
 import type { Outcome } from '../outcome.ts';
 import { type GitHubAnswer, messageOf, NoAnswerError } from './client.ts';
 
@@ -44,14 +45,15 @@ export function outcomeOfError(error: unknown): Outcome {
   throw error;
 }
 
-/** How long GitHub asks to wait, in ms, or undefined when this is no rate limit. */
+/** How long GitHub asks to wait, in ms, of what can be waited, or undefined when this is no rate limit. */
 function rateLimitedForMs(answer: GitHubAnswer, nowMs: number): number | undefined {
   const { status, headers } = answer;
   if (status !== 429 && status !== 403) return undefined;
   const retryAfter = headers['retry-after'];
-  if (retryAfter !== undefined && Number.isFinite(Number(retryAfter))) return Number(retryAfter) * 1000;
+  if (retryAfter !== undefined && Number.isFinite(Number(retryAfter))) return waitableMs(Number(retryAfter) * 1000);
   if (String(headers['x-ratelimit-remaining']) === '0') {
-    return Math.max(0, Number(headers['x-ratelimit-reset']) * 1000 - nowMs) || 60_000;
+    const leftMs = Number(headers['x-ratelimit-reset']) * 1000 - nowMs;
+    return leftMs > 0 ? waitableMs(leftMs) : 60_000;
   }
   // GitHub's advice for a secondary limit without a header: at least a minute.
   return status === 429 || /\brate limit\b/i.test(messageOf(answer)) ? 60_000 : undefined;

@@ -46,6 +46,20 @@ for (const format of ['short', 'stateless'] as const) {
         ...{ when: '403 at its limit', answer: answered(403, { 'retry-after': '12' }), reason: 'rate-limited' },
         ...{ retry: true, afterMs: 12_000 },
       },
+      ...(
+        [
+          [{ 'retry-after': '0' }, 1000],
+          [{ 'retry-after': '-5' }, 1000],
+          [{ 'retry-after': '' }, 1000],
+          [{ 'retry-after': '1.2' }, 1200],
+          [{ 'retry-after': '99999999999' }, 3_600_000],
+          [{ 'x-ratelimit-remaining': '0', 'x-ratelimit-reset': '99999999999' }, 3_600_000],
+          [{ 'x-ratelimit-remaining': '0', 'x-ratelimit-reset': '0' }, 60_000],
+        ] as const
+      ).map(([headers, afterMs]) => ({
+        ...{ when: `429 with ${JSON.stringify(headers)}`, answer: answered(429, headers), reason: 'rate-limited' },
+        ...{ retry: true, afterMs },
+      })),
       {
         ...{
           when: '403 that speaks of a limit, without a header',

@@ -1,3 +1,4 @@
+import { retryAfterMs } from '../caller.ts';
 import { createOutbound, type Outbound, withoutEndSlashes } from '../outbound.ts';
 import type { Outcome } from '../outcome.ts';
 import type { PagerDutyEvent } from './event.ts';
@@ -50,9 +51,7 @@ function outcomeOf({ status, headers }: Response, said: string): Outcome {
   const message = `PagerDuty answered ${status}`;
   if (status >= 200 && status < 300) return { kind: 'done', reason: 'accepted' };
   if (status === 429) {
-    const seconds = Number(headers.get('retry-after') ?? Number.NaN);
-    const afterMs = seconds > 0 ? Math.min(seconds, 3600) * 1000 : rateLimitedMs;
-    return { kind: 'retry', reason: 'rate-limited', message, afterMs };
+    return { kind: 'retry', reason: 'rate-limited', message, afterMs: retryAfterMs(headers, rateLimitedMs) };
   }
   if (status >= 500) return { kind: 'retry', reason: 'provider-failed', message };
   // A revoked key is a 400 like a malformed event; only the text distinguishes them.
