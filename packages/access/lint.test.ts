@@ -1,10 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { exampleLock, examplePolicies } from './access.example.ts';
+import { examplePolicies as asShown, exampleLock } from './access.example.ts';
 import { lint } from './lint.ts';
 import { readLock } from './lock.ts';
 import { readPolicies } from './policy.ts';
 import { AccessFileError } from './yaml.ts';
 
+/** The example, and what it calls named by its commit. */
+const examplePolicies = asShown.replace('deploy.yml@refs/heads/main', `deploy.yml@${'e'.repeat(40)}`);
 const lock = readLock(exampleLock);
 /** Of a house with more repositories than the example names. */
 const wideLock = readLock(
@@ -27,7 +29,23 @@ const refusal = (text: string): string => {
 };
 
 describe('lint', () => {
-  it('finds nothing wrong with the example', () => expect(problemsOf(examplePolicies)).toEqual([]));
+  it('finds nothing wrong with the example, but that nobody reviews what it calls', () => {
+    expect(problemsOf(examplePolicies)).toEqual([]);
+    expect(problemsOf(asShown)).toEqual([
+      expect.stringMatching(
+        /^notice: workflow acme\/deploy\/\.github\/workflows\/deploy\.yml@refs\/heads\/main: needs\.reviewed does not speak of acme\/deploy/,
+      ),
+    ]);
+  });
+
+  it('wants a called workflow named by its commit, unless it is the repository’s own', () => {
+    const called = 'acme/deploy/.github/workflows/deploy.yml@refs/heads/main';
+    const of = (workflow: string) => problemsOf(asShown.replace(called, workflow));
+    expect(of('Acme/api/.github/workflows/deploy.yml@refs/heads/main')).toEqual([]);
+    expect(of('acme/deploy/.github/workflows/deploy.yml@eeeeeee')).toContainEqual(
+      expect.stringMatching(/^error: workflow .*: say the file and its ref/),
+    );
+  });
 
   it.each([
     ['error: needs.reviewed: a policy of production', '      reviewed: true\n', ''],

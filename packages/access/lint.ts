@@ -81,7 +81,7 @@ function faultsOfPolicy(policy: Policy, { tiers }: PolicyFile): Problem[] {
   }
   if (tier === strictTier && needs.reviewed !== true)
     problems.push(error('needs.reviewed: a policy of production wants a reviewed commit'));
-  problems.push(...faultsOfWho(who, tier), ...faultsOfMfa(policy));
+  problems.push(...faultsOfWho(who, tier), ...faultsOfMfa(policy), ...unreviewedFiles(policy));
   if ('buildkite' in who || 'circleci' in who) {
     if (needs.reviewed || needs.promotedFrom !== undefined || needs.knownRunner)
       problems.push(
@@ -136,6 +136,22 @@ function faultsOfWho(who: Policy['who'], tier: string): Problem[] {
   return [...problems, ...halfRefs(ref)];
 }
 
+/** `needs.reviewed` speaks of the commit that the run is of; what a workflow of another repository does is that repository's to change. */
+function unreviewedFiles({ who, needs }: Policy): Problem[] {
+  if (needs.reviewed !== true || !('github' in who)) return [];
+  const { repository, workflow = [] } = who.github;
+  return workflow.flatMap((one) => {
+    const [path = '', ref = ''] = (typeof one === 'string' ? one : one.prefix).split('@', 2);
+    const of = path.split('/').slice(0, 2).join('/');
+    if (!ref.startsWith('refs/') || isInAnyCase([repository], of)) return [];
+    return [
+      notice(
+        `workflow ${path}@${ref}: needs.reviewed does not speak of ${of}, and whoever may change ${ref} there chooses what such a job does: name a commit, @<sha>, by which callers call it`,
+      ),
+    ];
+  });
+}
+
 function strangersMay(events: readonly string[], tier: string): Problem[] {
   if (events.length === 0) return [];
   const what = `events: ${events.join(', ')}: whoever has no write access sets such runs off`;
@@ -159,6 +175,8 @@ function looseFiles(field: string, set: TextSet): Problem[] {
   return set.flatMap((one) => {
     const text = typeof one === 'string' ? one : one.prefix;
     const [file = '', ref] = text.split('@', 2);
+    if (field === 'workflow' && typeof one === 'string' && /\.ya?ml$/.test(file) && /^[0-9a-f]{40}$/.test(ref ?? ''))
+      return [];
     if (!/\.ya?ml$/.test(file) || ref === undefined || !ref.startsWith('refs/'))
       return [error(`${field} ${text}: say the file and its ref, .github/workflows/release.yml@refs/heads/main`)];
     return typeof one === 'string' ? [] : looseRefs(field, [{ prefix: ref }]);

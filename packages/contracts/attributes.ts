@@ -278,6 +278,9 @@ export const attributes = {
   /** Whose id token proved who asks, and hex SHA-256 of what makes that token one. */
   'tripline.access.issuer': text,
   'tripline.access.token_sha256': id,
+  /** The workflow whose job asks, with its ref, and the commit of its repository that the job is of: another than the run's where it is called from elsewhere. */
+  'tripline.access.workflow': text,
+  'tripline.access.workflow_revision': id,
   /** Of a dry run: nothing was given, whatever the decision. */
   'tripline.access.dry_run': z.literal(true),
   /** Why it ended. */

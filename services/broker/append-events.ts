@@ -57,5 +57,7 @@ export function jobAttributes(job: Pick<Proof, 'issuer' | 'tokenId'> & GitHubJob
     'user.name': clip(actor.name, 256),
     'tripline.access.issuer': clip(job.issuer, 512),
     'tripline.access.token_sha256': job.tokenId.sha256,
+    'tripline.access.workflow': clip(job.workflow.ref, 512),
+    'tripline.access.workflow_revision': job.workflow.sha,
   };
 }

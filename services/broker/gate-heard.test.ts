@@ -68,6 +68,10 @@ test('what GitHub asks comes through the log, once; what it asks people, and wha
     event('drill', data, 'tripline-drill-1'),
     event('no-run', { ...data, 'cicd.pipeline.run.id': undefined }),
     event('odd-run', { ...data, 'cicd.pipeline.run.id': '9/../8' }),
+    // What Postgres cannot hold: it may not hold up what is in the same batch.
+    event('nul', { ...data, 'deployment.environment.name': 'x\0' }),
+    event('half', { ...data, 'deployment.environment.name': 'x\ud800' }),
+    event('i'.repeat(18_000), data),
     event('asked', data),
     event('again', data),
   ]);

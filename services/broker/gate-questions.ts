@@ -7,6 +7,9 @@ import type { Question } from './store/gates.ts';
 export const questionType: EventType = 'dev.cdeventsx.tripline-deployment.reviewed';
 
 const ids = /^[1-9]\d{0,15}$/;
+const mostCharacters = 1000;
+const mayBeKept = (text: string): boolean =>
+  text.length <= mostCharacters && text.isWellFormed() && !text.includes('\0');
 
 /** What an event asks the gate; undefined where it asks people, or does not name what an answer needs. */
 export function questionOf(event: LoggedEvent): Question | undefined {
@@ -22,6 +25,8 @@ export function questionOf(event: LoggedEvent): Question | undefined {
   if (![installation, repository.id, owner.id, runId].every((one) => ids.test(one))) return undefined;
   if (repository.name === '' || owner.name === '' || environment === '') return undefined;
   const deploymentId = data['deployment.id'] ?? null;
+  // What Postgres cannot hold, or an index of it, asks nothing; and holds up nothing else of its batch.
+  if (![id, repository.name, owner.name, environment, deploymentId ?? ''].every(mayBeKept)) return undefined;
   return {
     id,
     workspace,

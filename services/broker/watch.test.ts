@@ -144,7 +144,8 @@ test('a record that nobody can read, one of a drill and one without ids end noth
   const nul = event('dev.cdevents.taskrun.finished', { 'cicd.pipeline.task.run.id': 'a\0b' });
   const nameless = event('dev.cdevents.taskrun.finished', { 'vcs.repository.id': undefined });
   await start();
-  await written.append([poison, nul, nameless, finished(4, 'tripline-drill-1'), finished(5)]);
+  const half = event('dev.cdevents.taskrun.finished', { 'cicd.pipeline.task.run.id': 'a\ud800' });
+  await written.append([poison, nul, half, nameless, finished(4, 'tripline-drill-1'), finished(5)]);
   await untilEnded(job(5).job);
 });
 

@@ -182,7 +182,7 @@ function endOf(record: StreamRecord, of: End['of']): End | undefined {
   const keys = event && keysOfEvent(event);
   const key = of === 'run' ? keys?.run : keys?.job;
   // What Postgres cannot hold names no job.
-  if (event === undefined || key === undefined || key === null || key.includes('\0')) return undefined;
+  if (event === undefined || key == null || key.includes('\0') || !key.isWellFormed()) return undefined;
   return { of, key, endedAtMs: parseTime(event.time) };
 }
 
