@@ -150,7 +150,7 @@ function sendOnce({ authorization, ...options }: GitHubClientOptions): GitHubCli
       const answer = await follow(sendWhole, url, body === undefined ? sent : { ...sent, body: textOf(body) }, {
         ...{ timeoutMs, mostAnswerBytes },
       });
-      const isJson = /^application\/(?:[\w.-]+\+)?json\b/.test(answer.headers['content-type'] ?? '');
+      const isJson = /^application\/(?:[\w.-]+\+)?json\b/i.test(answer.headers['content-type'] ?? '');
       const data = isJson ? parsedOr(answer.text) : answer.text;
       return { status: answer.status, headers: answer.headers, data };
     } catch (error) {

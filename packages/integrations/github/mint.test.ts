@@ -80,6 +80,12 @@ for (const format of ['short', 'stateless'] as const) {
       { when: 'a higher level', change: (body) => ({ ...body, permissions: { contents: 'write' } }) },
       { when: 'a level of no known rank', change: (body) => ({ ...body, permissions: { contents: 'maintain' } }) },
       { when: 'another repository', change: (body) => ({ ...body, repositories: [{ id: 74 }, { id: 75 }] }) },
+      { when: 'every repository', change: (body) => ({ ...body, repository_selection: 'all' }) },
+      {
+        when: 'every repository, and none by name',
+        change: (body) => ({ ...body, repository_selection: 'all', repositories: [] }),
+      },
+      { when: 'none of the repositories', change: (body) => ({ ...body, repositories: [] }) },
       { when: 'no word on repositories', change: ({ repositories: _, ...body }) => body },
       { when: 'no word on permissions', change: ({ permissions: _, ...body }) => body },
       { when: 'no expiry', change: ({ expires_at: _, ...body }) => body },
@@ -107,7 +113,7 @@ for (const format of ['short', 'stateless'] as const) {
 }
 
 describe('at GitHub', () => {
-  const served = (provider = fakeGitHub([acme])) => {
+  const served = (provider = fakeGitHub([acme]), type = 'application/json') => {
     const requests: { method: string; path: string; headers: Record<string, string>; body: string }[] = [];
     const fetch: typeof globalThis.fetch = async (input, init) => {
       const { pathname, search } = new URL(String(input));
@@ -120,7 +126,7 @@ describe('at GitHub', () => {
       };
       requests.push(request);
       const { status, body } = await provider.answer(request);
-      return new Response(status === 204 ? null : body, { status, headers: { 'content-type': 'application/json' } });
+      return new Response(status === 204 ? null : body, { status, headers: { 'content-type': type } });
     };
     const clock = { nowMs: () => Date.now(), pause: async () => {} };
     return { minter: createGitHubMinter({ ...app, fetch }, { clock }), requests };
@@ -163,6 +169,14 @@ describe('at GitHub', () => {
       const token = { handle: { installation: '31' }, value: 'ghs_16C7e42F292c6912E7710c838347Ae178B4a' };
       expect(await minter.revoke(token)).toMatchObject({ result: 'not-yet', retry: true, reason: 'unauthorised' });
       expect(await minter.check(token)).toMatchObject({ result: 'unknown' });
+    },
+  );
+
+  test.each(['Application/JSON', 'application/vnd.GitHub+Json; charset=UTF-8'])(
+    'what is sent as %s is read',
+    async (type) => {
+      const { minter } = served(fakeGitHub([acme]), type);
+      expect(await minter.mint(order)).toMatchObject({ result: 'minted' });
     },
   );
 

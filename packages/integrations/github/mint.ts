@@ -28,6 +28,7 @@ const saidOfToken = z.object({
   expires_at: z.iso.datetime({ offset: true }),
   permissions: z.record(z.string(), z.string()),
   repositories: z.array(z.object({ id: z.int() })),
+  repository_selection: z.unknown().optional(),
 });
 
 type Wanted = { owner: string; ids: number[]; permissions: Readonly<Record<string, string>> };
@@ -227,7 +228,7 @@ function wantedOf({ give: { repositories, permissions }, pins }: MintOrder<'gith
   return { owner: [...owners][0]!, ids: found.map((pin) => Number(pin!.id)), permissions };
 }
 
-/** What a token may do beyond what was asked for; GitHub adds the reading of metadata to every other permission. */
+/** What a token may do beyond what was asked for, or where it is not said to be valid; GitHub adds the reading of metadata to every other permission. */
 function faultOf(said: z.output<typeof saidOfToken>, wanted: Wanted, nowMs: number): string | undefined {
   const asked: Readonly<Record<string, string>> = { metadata: 'read', ...wanted.permissions };
   const wider = Object.entries(said.permissions).find(
@@ -236,6 +237,9 @@ function faultOf(said: z.output<typeof saidOfToken>, wanted: Wanted, nowMs: numb
   if (wider !== undefined) return `may ${wider[1]} ${wider[0]}, which was not asked for`;
   const other = said.repositories.find(({ id }) => !wanted.ids.includes(id));
   if (other !== undefined) return `is valid for repository ${other.id}, which was not asked for`;
+  if (said.repository_selection === 'all') return 'is valid for every repository, which was not asked for';
+  const without = wanted.ids.find((id) => !said.repositories.some((one) => one.id === id));
+  if (without !== undefined) return `is not said to be valid for repository ${without}, which was asked for`;
   return Date.parse(said.expires_at) > nowMs ? undefined : 'has expired: check this machine’s clock';
 }
 
