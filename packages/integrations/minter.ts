@@ -69,8 +69,11 @@ export type MintAnswer =
   | { result: 'minted'; minted: Minted }
   /** Nothing was minted. `message` says why and what to do, without a secret. `retry`: asking again may help. */
   | { result: 'refused'; retry: boolean; reason: string; message: string; afterMs?: number }
-  /** No whole answer came: it may be alive. */
-  | { result: 'unknown'; reason: string; message: string };
+  /** No whole answer came, or none that may be handed out: it may be alive. `left`: what was read of it, to be revoked yet. */
+  | { result: 'unknown'; reason: string; message: string; left?: Left };
+
+/** What was minted and nobody may be given, by all that revoking it takes. */
+export type Left = Omit<Minted, 'credential' | 'scopes'>;
 
 export type Revoked =
   /** The provider says so. `denied`: what was given still signs, and nothing lets it in any more. */

@@ -1,6 +1,6 @@
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { GiveKind, Minted, Minter, MintOrder } from '@tripline/integrations/minter';
+import type { GiveKind, Left, Minted, Minter, MintOrder } from '@tripline/integrations/minter';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { canariesIn } from './canary.ts';
 
@@ -110,7 +110,7 @@ export function checkMinter<Kind extends GiveKind>(contract: MinterContract<Kind
       });
       return answer.minted;
     }
-    const revocable = ({ handle, keep }: Minted) => ({ handle, ...(keep === undefined ? {} : { value: keep }) });
+    const revocable = ({ handle, keep }: Left) => ({ handle, ...(keep === undefined ? {} : { value: keep }) });
     const on = (which: (request: ProviderRequest) => boolean, how: Meddle) => {
       meddle = (request, honest) => (which(request) ? how(request, honest) : honest());
     };
@@ -191,7 +191,15 @@ export function checkMinter<Kind extends GiveKind>(contract: MinterContract<Kind
           const answer = await honest();
           return { ...answer, body: alter(answer.body ?? '{}', altered) };
         };
-        expect(await minter.mint(order)).toMatchObject({ result: 'unknown' });
+        const told = await minter.mint(order);
+        if (told.result !== 'unknown') throw new Error(`${told.result}, and should be unknown`);
+        meddle = (_, honest) => honest();
+        if (minter.recover !== undefined) return;
+        if (told.left === undefined) throw new Error('what cannot be found again is not handed over to be revoked');
+        expect(told.left.expiresAtMs).toBeGreaterThan(nowMs());
+        expect(told.left.tokenHash).not.toBe('');
+        expect(await minter.revoke(revocable(told.left))).toMatchObject({ result: 'dead' });
+        expect(await provider.alive()).toBe(0);
       });
     }
 

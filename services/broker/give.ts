@@ -7,7 +7,7 @@ import type { TriplineEvent } from '@tripline/contracts/event';
 import type { Entity } from '@tripline/contracts/finding';
 import { describeDatabaseFault } from '@tripline/db/database-fault';
 import type { AccessEnd } from '@tripline/db/end-grants';
-import type { GiveKind, MintAnswer, Minted, Minter, MintOrder } from '@tripline/integrations/minter';
+import type { GiveKind, Left, MintAnswer, Minted, Minter, MintOrder } from '@tripline/integrations/minter';
 import type { Minters } from '@tripline/integrations/minters';
 import { redactText } from '@tripline/runtime/redact';
 import { type Answer, jobEnded, refuse } from './answer.ts';
@@ -23,6 +23,8 @@ type GiveParts = ExchangeParts & { giving: Giving };
 /** One credential of a grant, with what mints it. */
 type Part = { nth: number; kind: GiveKind; give: Give; minter: Minter };
 type MintedPart = Part & { minted: Minted };
+/** One of which all is known that revoking it takes. */
+type LeftPart = Part & { minted: Left };
 
 /** `things`: that an incident may name of the job. `decideAgain`: by the incidents that are open by then. */
 type Granted = {
@@ -79,7 +81,7 @@ export async function give(
   await takeBack(
     parts,
     asking,
-    minted,
+    fault.left === undefined ? minted : [...minted, fault.left],
     untouched.map(({ nth }) => nth),
   );
   return fault.answer;
@@ -148,8 +150,8 @@ function grantOf(
   };
 }
 
-/** `mayBeAlive`: no whole answer came to the one after those that were minted. */
-type Fault = { answer: Answer; mayBeAlive: boolean };
+/** `mayBeAlive`: no whole answer came to the one after those that were minted. `left`: that one, where it was recorded. */
+type Fault = { answer: Answer; mayBeAlive: boolean; left?: LeftPart };
 
 /** Mints and records one part after the other into `minted`; stops at the first that fails, and says why. */
 async function mintAll(
@@ -169,7 +171,10 @@ async function mintAll(
         'minting a credential failed; nothing is given',
       );
       await noteMintFault(parts, asking, part, answer);
-      return { answer: notMinted(part, answer), mayBeAlive: answer.result === 'unknown' };
+      if (answer.result === 'refused') return { answer: notMinted(part, answer), mayBeAlive: false };
+      const left = answer.left === undefined ? {} : { left: { ...part, minted: answer.left } };
+      if (left.left !== undefined) await record(parts, asking, left.left);
+      return { answer: notMinted(part, answer), mayBeAlive: true, ...left };
     }
     const one = { ...part, minted: answer.minted };
     minted.push(one);
@@ -214,7 +219,7 @@ function orderOf(
 async function record(
   parts: GiveParts,
   asking: Asking,
-  { nth, minter, minted }: MintedPart,
+  { nth, minter, minted }: LeftPart,
 ): Promise<AccessEnd | undefined> {
   const { db, clock, giving, logger } = parts;
   const { handle, keep, tokenHash, expiresAtMs } = minted;
@@ -238,7 +243,7 @@ async function record(
 async function takeBack(
   { db, clock, logger }: GiveParts,
   { id }: Asking,
-  minted: readonly MintedPart[],
+  minted: readonly LeftPart[],
   notMinted: readonly number[],
 ): Promise<void> {
   try {

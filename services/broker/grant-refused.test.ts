@@ -82,6 +82,33 @@ describe('nothing is handed out', () => {
     expect(s.stream.appended).toEqual([]);
   });
 
+  test('that is other than asked and could not be revoked at once: it is kept sealed, to be revoked yet', async () => {
+    const broker = await s.start();
+    const keep = 'canary-github-wider-than-asked';
+    const left = { handle: { installation: '31' }, keep, tokenHash: 'hash', expiresAtMs: Date.now() + 3_600_000 };
+    s.github.fails = { result: 'unknown', reason: 'other-than-asked', message: 'it may write', left };
+    const answer = await broker.ask(await issuer.token());
+    expect(answer).toMatchObject({ status: 503, body: { error: { reason: 'mint-failed' } } });
+    isEmpty(answer.body);
+    expect(broker.logged()).not.toContain(keep);
+    expect(await s.grants()).toMatchObject([
+      { nth: 0, state: 'ending', ending_why: 'not-recorded', sealed: true },
+      { nth: 1, state: 'dead', sealed: false },
+    ]);
+    expect(s.stream.appended).toEqual([]);
+  });
+
+  test('that is other than asked, where it cannot be recorded either: it is revoked by what is held in memory', async () => {
+    const broker = await s.start();
+    const keep = 'canary-github-wider-than-asked';
+    s.github.alive.add(keep);
+    const left = { handle: { installation: '31' }, keep, tokenHash: 'hash', expiresAtMs: Date.now() + 3_600_000 };
+    s.github.fails = { result: 'unknown', reason: 'other-than-asked', message: 'it may write', left };
+    await s.owner.pool.query('ALTER TABLE access_credentials ADD CONSTRAINT none CHECK (state <> $$live$$) NOT VALID');
+    expect(await broker.ask(await issuer.token())).toMatchObject({ status: 503 });
+    expect(s.github.alive.size).toBe(0);
+  });
+
   test('where a provider makes none, which the doctor is told until one is made', async () => {
     const broker = await s.start();
     s.vault.fails = { result: 'refused', retry: false, reason: 'not-permitted', message: 'role deploy is not ours' };

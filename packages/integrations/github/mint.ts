@@ -127,7 +127,7 @@ export function createGitHubMinter(app: GitHubApp, { clock }: { clock: Clock }):
     const fault = said.success
       ? faultOf(said.data, wanted, clock.nowMs())
       : 'does not say what it may do, where and until when';
-    if (!said.success || fault !== undefined) return takeBack(value, fault!);
+    if (!said.success || fault !== undefined) return takeBack(value, fault!, installation);
     const { permissions, expires_at } = said.data;
     const scopes = Object.entries(permissions).map(([name, level]) => `${name}:${level}`);
     const minted: Minted = {
@@ -142,11 +142,14 @@ export function createGitHubMinter(app: GitHubApp, { clock }: { clock: Clock }):
   }
 
   /** Revokes what may do more than was asked for, or of which that is not known; nobody gets it. */
-  async function takeBack(value: string, fault: string): Promise<MintAnswer> {
+  async function takeBack(value: string, fault: string, installation: string): Promise<MintAnswer> {
     const message = `GitHub gave a token that ${fault}`;
     const { result } = await revoke({ handle: {}, value });
     if (result === 'dead') return refused('other-than-asked', `${message}; it was revoked`);
-    return { result: 'unknown', reason: 'other-than-asked', message: `${message}, and could not be revoked` };
+    // When it expires is not taken from an answer that says what nobody asked for.
+    const expiresAtMs = clock.nowMs() + mostLifeMs;
+    const left = { handle: { installation }, keep: value, tokenHash: credentialHash(value), expiresAtMs };
+    return { result: 'unknown', reason: 'other-than-asked', message: `${message}, and could not be revoked yet`, left };
   }
 
   async function revoke({ value }: Revocable): Promise<Revoked> {
