@@ -125,3 +125,25 @@ test('an incident takes 5,000 findings, of which its history names some, and wha
   expect(incidents[0]!.total).toBe(5000);
   expect(joining.history.length).toBeLessThan(300);
 });
+
+test('what Tripline or a provider was late with joins what is open and reopens nothing, and whatever else is found does', () => {
+  const joining = createJoining([]);
+  const found = (nth: number, rule: string) => ({
+    ...{
+      ...someFinding(`s${nth}`, { person: 'nobody' }),
+      rule,
+      entities: [{ kind: 'run' as const, id: 'acme/app#7' }],
+    },
+    detectedAt: new Date(startMs + nth * 60_000).toISOString(),
+  });
+  const first = joining.find(found(0, 'build-from-unreviewed-commit'));
+  expect(joining.find(found(1, 'credential-left-alive'))).toBe(first);
+  Object.assign(first, { state: 'resolved', resolution: 'accepted', resolvedMs: startMs + 2 * 60_000 });
+  const late = joining.find(found(3, 'credential-left-alive'));
+  expect(late).not.toBe(first);
+  expect(first.state).toBe('resolved');
+  expect(joining.find(found(4, 'gate-unanswered'))).toBe(late);
+  Object.assign(late, { state: 'resolved', resolution: 'accepted', resolvedMs: startMs + 5 * 60_000 });
+  expect(joining.find(found(6, 'credential-new-runner'))).toBe(late);
+  expect(late.state).toBe('open');
+});

@@ -7,6 +7,7 @@ import {
   severities,
 } from '@tripline/contracts/finding';
 import type { IncidentEventKind, IncidentState, Resolution } from '@tripline/contracts/incident';
+import { ofOurOwnDelay } from './open-at.ts';
 
 /** A finding joins an incident whose last verdict is at most this long before or after it by the log's time, ms. */
 export const joiningWindowMs = 24 * 3_600_000;
@@ -138,9 +139,11 @@ export function createJoining(known: readonly OpenIncident[]) {
   function newestFor(finding: Joining, atMs: number): OpenIncident | undefined {
     let newest: OpenIncident | undefined;
     const places = finding.entities.filter(joins).flatMap((entity) => lookedUpBy(finding.workspace, entity));
+    // With what was resolved all its findings would count again, and deny, for an outage that is no doing of theirs.
+    const reopens = !ofOurOwnDelay.includes(finding.rule);
     for (const place of places) {
       for (const incident of byEntity.get(place) ?? []) {
-        if (!takes(incident, atMs)) continue;
+        if (!takes(incident, atMs) || (incident.state === 'resolved' && !reopens)) continue;
         const isNewer =
           newest === undefined ||
           incident.lastVerdictMs > newest.lastVerdictMs ||
