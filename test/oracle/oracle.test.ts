@@ -174,7 +174,7 @@ describe('the oracle', () => {
       { numRuns: 150, examples: onceApart.map((log) => [log, 0]) },
     );
     // The timelines are those of all breaches.
-  }, 300_000);
+  }, 900_000);
 
   test.each(scenarios.map((scenario) => [scenario.id, scenario] as const))(
     'finds in %s what a person would',
@@ -206,7 +206,7 @@ describe('the oracle', () => {
       }),
       { numRuns: 60 },
     );
-  }, 300_000);
+  }, 900_000);
 
   const tjActions = scenarios.find(({ id }) => id === 'tj-actions')!;
   // In these orders a run's end is received before its start, and what explains it last.
