@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { type FakeGate, startFakeGate } from '@tripline/testing/fakes/github-gate';
 import { checkIntegration } from '@tripline/testing/integration.conformance';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -82,15 +83,31 @@ test.each<[string, object, string]>([
     'unexpected',
   ],
   ['none', { token: 'ghs_x' }, 'unexpected'],
-])('a token for %s is not used', async (_, body, reason) => {
+  [
+    'all',
+    { token: 'ghs_x', repository_selection: 'all', repositories: [{ id: 74, full_name: 'acme/api' }] },
+    'unexpected',
+  ],
+])('a token for %s is not used but revoked, and named', async (_, body, reason) => {
+  let revoking = 204;
   github.instead = ({ path }) =>
-    path.endsWith('/access_tokens') ? { status: 201, body: JSON.stringify(body) } : undefined;
+    path.endsWith('/access_tokens') ? { status: 201, body: JSON.stringify(body) } : { status: revoking };
   let isCalled = false;
   const told = await gateOf().ask(question, async () => {
     isCalled = true;
   });
   expect(told).toMatchObject({ result: 'refused', outcome: { kind: 'give-up', reason } });
   expect(isCalled).toBe(false);
+  const hash = createHash('sha256').update('ghs_x').digest('base64');
+  const messageOf = (answer: typeof told) => (answer.result === 'refused' ? answer.outcome.message : '');
+  expect(messageOf(told)).toContain(`sha256:${hash}, was revoked`);
+  expect(
+    github.requests.filter(({ method }) => method === 'DELETE').map(({ headers }) => headers.authorization),
+  ).toEqual(['token ghs_x']);
+  revoking = 502;
+  expect(messageOf(await gateOf().ask(question, async () => {}))).toContain(
+    `sha256:${hash}, could not be revoked (GitHub answered 502)`,
+  );
 });
 
 test('nothing is said by an App that may not, that is not installed there, or that nobody configured', async () => {

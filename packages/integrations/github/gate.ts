@@ -48,6 +48,7 @@ const permissions = { actions: 'read', deployments: 'write' } as const;
 const tokenLivesMs = 3_600_000;
 const tokenAnswer = z.object({
   token: z.string(),
+  repository_selection: z.unknown().optional(),
   expires_at: z.iso.datetime({ offset: true }).optional(),
   repositories: z.array(z.object({ id: z.int(), full_name: z.string().regex(/^[^/\s]+\/[^/\s]+$/) })).length(1),
 });
@@ -80,11 +81,7 @@ export function createGitHubGate(
         return { result: 'answered', value: await work({ token, ...accessTo(question, repository, client, nowMs) }) };
       } finally {
         // Nobody waits for it: what was to be said is said.
-        client.send({ route: 'DELETE /installation/token', parameters: {} }).then(
-          (answer) =>
-            answer.status === 204 || saysTokenIsNone(answer) || onLeftAlive(`GitHub answered ${answer.status}`),
-          (error: Error) => onLeftAlive(error.message),
-        );
+        void endToken(client).then((why) => why !== undefined && onLeftAlive(why));
       }
     },
   };
@@ -119,14 +116,10 @@ async function open(
       return sent.status === 422 ? refused('not-permitted', needed) : sent;
     }
     const read = tokenAnswer.safeParse(sent.value.data);
-    if (!read.success || String(read.data.repositories[0]!.id) !== repositoryId)
-      return refused('unexpected', 'GitHub’s answer to a request for a token of one repository names another, or none');
+    const isOther = !read.success || String(read.data.repositories[0]!.id) !== repositoryId;
+    if (isOther || read.data.repository_selection === 'all') return unused(app, sent.value.data);
     appOf.set(installation, app);
-    const { apiUrl, fetch, timeoutMs } = app;
-    const client = createGitHubClient({
-      ...{ apiUrl, fetch, authorization: `token ${read.data.token}`, manner: 'once' as const },
-      ...(timeoutMs === undefined ? {} : { timeoutMs }),
-    });
+    const client = clientBy(app, read.data.token);
     const { token: value, expires_at, repositories } = read.data;
     const expiresAtMs = expires_at === undefined ? nowMs() + tokenLivesMs : Date.parse(expires_at);
     const token = { hash: credentialHash(value), expiresAtMs };
@@ -136,6 +129,31 @@ async function open(
     'no-app',
     `installation ${installation}, which was asked, is of no App in broker.apps or github.app: configure the App that is the protection rule`,
   );
+}
+
+function clientBy({ apiUrl, fetch, timeoutMs }: GitHubApp, token: string): GitHubClient {
+  const bearer = { apiUrl, fetch, authorization: `token ${token}`, manner: 'once' as const };
+  return createGitHubClient({ ...bearer, ...(timeoutMs === undefined ? {} : { timeoutMs }) });
+}
+
+/** Revokes a token that is not the one that was asked for, and says which it was. */
+async function unused(app: GitHubApp, said: unknown): Promise<Extract<Reply<never>, { result: 'refused' }>> {
+  const message = 'GitHub’s answer to a request for a token of one repository names another, several or none';
+  const { token } = (said ?? {}) as { token?: unknown };
+  if (typeof token !== 'string' || token === '') return refused('unexpected', message);
+  const left = await endToken(clientBy(app, token));
+  const became = left === undefined ? 'was revoked' : `could not be revoked (${left}): it expires by itself`;
+  return refused('unexpected', `${message}; the token, sha256:${credentialHash(token)}, ${became}`);
+}
+
+/** Why a token is left alive; undefined where it is not. */
+async function endToken(client: GitHubClient): Promise<string | undefined> {
+  try {
+    const answer = await client.send({ route: 'DELETE /installation/token', parameters: {} });
+    return answer.status === 204 || saysTokenIsNone(answer) ? undefined : `GitHub answered ${answer.status}`;
+  } catch (error) {
+    return (error as Error).message;
+  }
 }
 
 const needed =
