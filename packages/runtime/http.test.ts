@@ -91,6 +91,62 @@ it.each([
   expect(response.json().error.reason).toMatch(/^[a-z][a-z0-9-]+$/);
 });
 
+it.each([
+  ['a path that is not encoded as it must be', '/things/%ff?token=canary', 400, 'path-unreadable'],
+  ['an id that is too long', `/things/canary${'x'.repeat(200)}`, 414, 'path-too-long'],
+])('refuses %s in the same form, and does not repeat it', async (_what, url, status, reason) => {
+  start().delete('/things/:id', async () => ({}));
+  const payload = '{';
+  const response = await app.inject({
+    method: 'DELETE',
+    url,
+    payload,
+    headers: { 'content-type': 'application/json' },
+  });
+  expect([response.statusCode, response.json().error.reason]).toEqual([status, reason]);
+  expect(Object.keys(response.json())).toEqual(['error']);
+  expect(response.body).not.toContain('canary');
+});
+
+describe('what nothing serves', () => {
+  /** What is answered to a request of which the head alone is sent. */
+  async function answerTo(head: string): Promise<string> {
+    const socket = connect(Number(new URL(await app.listen({ host: '127.0.0.1', port: 0 })).port), '127.0.0.1');
+    try {
+      socket.write(head);
+      return await new Promise<string>((resolve, reject) => {
+        socket.once('data', (chunk) => resolve(String(chunk)));
+        socket.once('error', reject);
+      });
+    } finally {
+      socket.destroy();
+    }
+  }
+
+  it.each([
+    ['POST /nowhere', 'content-length: 900'],
+    ['POST /nowhere', 'content-length: 1000000000'],
+    ['PUT /nowhere', 'transfer-encoding: chunked'],
+    ['DELETE /nowhere', 'content-length: 900'],
+    ['POST /healthz', 'content-length: 900'],
+    ['POST //nowhere/', 'content-length: 900'],
+  ])('%s with %s is answered before its body comes, which is not waited for', async (line, body) => {
+    start();
+    const answer = await answerTo(`${line} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n${body}\r\n\r\n`);
+    expect(answer).toContain('404 Not Found');
+    expect(answer).toContain('no-such-route');
+    // What follows would be taken for the next request.
+    expect(answer.toLowerCase()).toContain('connection: close');
+  });
+
+  it('costs no connection where no body was announced', async () => {
+    start();
+    expect(await answerTo('GET /nowhere HTTP/1.1\r\nhost: x\r\n\r\n')).toMatch(
+      /404 Not Found[\s\S]*connection: keep-alive/i,
+    );
+  });
+});
+
 describe('what comes slowly', () => {
   const head = (length: number) =>
     `POST /echo HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: ${length}\r\n\r\n`;

@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Check } from '@tripline/contracts/check';
-import Fastify, { type FastifyInstance } from 'fastify';
+import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { boundBodies } from './http-bodies.ts';
 import type { Metrics } from './metrics.ts';
 
@@ -123,6 +123,14 @@ function createServerApp(options: Omit<HttpOptions, 'ready'>): FastifyInstance {
     forceCloseConnections: true,
     routerOptions: { ignoreTrailingSlash: true },
     clientErrorHandler: (error, socket) => answerUnreadable(error.code, socket),
+    frameworkErrors: ({ code }, request, reply) =>
+      code === 'FST_ERR_MAX_PARAM_LENGTH'
+        ? beforeBody(request, reply, 414).send(
+            errorBody('path-too-long', 'A part of the path is longer than any that Tripline names'),
+          )
+        : beforeBody(request, reply, 400).send(
+            errorBody('path-unreadable', 'Encode the path as UTF-8, each byte as %xx'),
+          ),
     serverFactory: (fastify) =>
       createLimitedServer((request, response) => {
         const direct = plainOf(request);
@@ -134,11 +142,9 @@ function createServerApp(options: Omit<HttpOptions, 'ready'>): FastifyInstance {
   boundBodies(app.server, options.bodiesLimitBytes ?? 128 * megabyte);
   app.decorate('postRaw', (path: string, handler: PlainHandler) => void plain.set(path, handler));
   app.get('/healthz', async () => ({ status: 'alive' }));
-  app.setNotFoundHandler((request, reply) =>
-    reply
-      .code(404)
-      .send(errorBody('no-such-route', `${request.method} ${request.url.split('?', 1)[0]} is not served by Tripline`)),
-  );
+  // Else Fastify would read and parse a body for which there is no route.
+  app.addHook('onRequest', async (request, reply) => (request.is404 ? answerNotServed(request, reply) : undefined));
+  app.setNotFoundHandler(answerNotServed);
   app.setErrorHandler((error: { statusCode?: number; code?: string; message: string }, _request, reply) => {
     const status = error.statusCode ?? 500;
     if (status >= 500)
@@ -148,6 +154,17 @@ function createServerApp(options: Omit<HttpOptions, 'ready'>): FastifyInstance {
       .send(errorBody((error.code ?? 'bad-request').toLowerCase().replaceAll('_', '-'), error.message));
   });
   return app;
+}
+
+function answerNotServed(request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const what = `${request.method} ${request.url.split('?', 1)[0]}`;
+  return beforeBody(request, reply, 404).send(errorBody('no-such-route', `${what} is not served by Tripline`));
+}
+
+/** An answer before the body was read: what is left of it would be taken for the next request, so the connection ends with it. */
+function beforeBody({ headers }: FastifyRequest, reply: FastifyReply, status: number): FastifyReply {
+  const hasBody = headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
+  return (hasBody ? reply.header('connection', 'close') : reply).code(status);
 }
 
 /**

@@ -83,9 +83,13 @@ export function createRoutes(
       await sendSts(raw, reply.raw);
     });
     app.postRaw('/v1/access', (request, response) => void answerWith(request, response, answerAccess(request)));
-    app.delete<{ Params: { grant: string } }>('/v1/access/:grant', async ({ raw, params }, reply) => {
-      reply.hijack();
-      await answerWith(raw, reply.raw, answerReturn(raw, params.grant));
+    app.delete<{ Params: { grant: string } }>('/v1/access/:grant', {
+      // It wants no body: answered here, before Fastify would read and parse one.
+      onRequest: async ({ raw, params }, reply) => {
+        reply.hijack();
+        await answerWith(raw, reply.raw, answerReturn(raw, params.grant));
+      },
+      handler: () => {},
     });
   };
 }
