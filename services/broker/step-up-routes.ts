@@ -147,6 +147,13 @@ export function createStepUpRoutes(parts: RouteParts): (app: FastifyInstance) =>
 
   return (app) => {
     app.register(async (scope) => {
+      // Whoever asks has proved nothing yet: Fastify's own parsers would take a megabyte of them.
+      scope.removeAllContentTypeParsers();
+      scope.addContentTypeParser(
+        'application/json',
+        { parseAs: 'string', bodyLimit: bodyLimitBytes },
+        scope.getDefaultJsonParser('error', 'error'),
+      );
       scope.addContentTypeParser(
         'application/x-www-form-urlencoded',
         { parseAs: 'string', bodyLimit: bodyLimitBytes },

@@ -358,4 +358,17 @@ describe('a step-up', () => {
     const { response } = await browser().open(link.url);
     expect([response.status, response.headers.get('retry-after')]).toEqual([429, '3']);
   });
+
+  it.each([
+    ['application/json', 413],
+    ['application/x-www-form-urlencoded', 413],
+    ['text/plain', 415],
+  ])('reads no more of %s than a passkey or a form has', async (type, status) => {
+    const { id } = await opened();
+    const body = JSON.stringify('x'.repeat(20 * 1024));
+    for (const path of ['approve', 'passkey/use']) {
+      const init = { method: 'POST', headers: { 'content-type': type }, body };
+      expect((await fetch(`${stage.local}/step-up/${id}/${path}`, init)).status).toBe(status);
+    }
+  });
 });
