@@ -124,6 +124,13 @@ describe('nothing is handed out', () => {
     expect(await checkMints(s.owner)).toEqual([]);
   });
 
+  test('where a provider makes none and says why in what Postgres does not take: the doctor is told all the same', async () => {
+    const broker = await s.start();
+    s.vault.fails = { result: 'refused', retry: false, reason: 'not-permitted', message: 'no\0\u001b[2J role' };
+    expect((await broker.ask(await issuer.token())).body.error!.reason).toBe('mint-refused');
+    expect(await checkMints(s.owner)).toMatchObject([{ detail: expect.stringMatching(/not-permitted: no.* role/) }]);
+  });
+
   test('once the kill switch is on, between two mints too', async () => {
     const broker = await s.start();
     s.github.before = async () => {

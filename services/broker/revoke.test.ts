@@ -181,6 +181,16 @@ test('a provider that asks for no pause at all is asked no sooner than otherwise
   expect(askedAtS).toEqual([0, 0.5, 1.5, 3.5, 7.5, 15.5]);
 });
 
+test('what a provider says is noted, whatever it holds', async () => {
+  await ended('g1');
+  const { revoke } = revoker({ ...away, message: `\0\u001b[2Jno ${'x'.repeat(1_000_000)}` });
+  await revoke();
+  const { last_fault: fault, claimed_by: by } = (await rows())[0];
+  expect(fault).toMatch(/^http-500: .*no x/);
+  expect(fault).toHaveLength(500);
+  expect(by).toBeNull();
+});
+
 test('what was left alive is dead once its provider says so, or long after it expired by itself', async () => {
   await ended('answered');
   await ended('expired', { expiresAtMs: startMs + 600_000 });

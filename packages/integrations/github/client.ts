@@ -1,6 +1,8 @@
 import { Octokit } from '@octokit/core';
 import { retry } from '@octokit/plugin-retry';
 import { throttling } from '@octokit/plugin-throttling';
+import { clip } from '@tripline/contracts/text';
+import { plain } from '@tripline/runtime/plain';
 import { redactText } from '@tripline/runtime/redact';
 import {
   createOutbound,
@@ -269,12 +271,15 @@ export function describeRequest({ route, parameters }: GitHubRequest): {
   return body === undefined || body === '' ? { method, path } : { method, path, body };
 }
 
+/** Text of an answer as it may be shown: on one line, without what moves a terminal or Postgres cannot hold, and without credentials. */
+export const quoted = (text: string): string => redactText(plain(text.toWellFormed().replace(/\s+/g, ' ')));
+
 /** The message of GitHub's answer, shortened for people; a credential in it is replaced by its hash. */
 export function messageOf(answer: GitHubAnswer): string {
   const { data } = answer;
   const message = typeof data === 'object' && data !== null ? (data as { message?: unknown }).message : undefined;
   const text = typeof message === 'string' ? message : `status ${answer.status}`;
-  return redactText(text.toWellFormed().replaceAll('\0', '')).slice(0, 300);
+  return clip(quoted(text), 300);
 }
 
 /** The answer, with the credential of the request taken out of a message that repeats it. */

@@ -180,6 +180,29 @@ describe('at GitHub', () => {
     },
   );
 
+  const hostile = `\0\u001b[2Jevil\n${'x'.repeat(1_000_000)}`;
+  test.each(['a permission', 'a level', 'a refusal'])(
+    'what is quoted of %s of a hostile answer is short and plain',
+    async (what) => {
+      const github = fakeGitHub([acme]);
+      const { minter } = served({
+        ...github,
+        answer: async (request) => {
+          if (!mints(request)) return github.answer(request);
+          if (what === 'a refusal') return { status: 403, body: JSON.stringify({ message: hostile }) };
+          const said = JSON.parse((await github.answer(request)).body!);
+          const permissions = what === 'a level' ? { contents: hostile } : { [hostile]: 'read' };
+          return { status: 201, body: JSON.stringify({ ...said, permissions }) };
+        },
+      });
+      const answer = await minter.mint(order);
+      const { message } = answer as { message: string };
+      expect(message).toContain('evil x');
+      expect(message).not.toMatch(/\p{Cc}/u);
+      expect(message.length).toBeLessThan(500);
+    },
+  );
+
   test('a key that cannot sign is said to be one', async () => {
     const minter = createGitHubMinter(
       { ...app, privateKey: 'not a key, but sixteen' },

@@ -1,3 +1,4 @@
+import { clip } from '@tripline/contracts/text';
 import type { Clock } from '@tripline/runtime/clock';
 import { credentialHash } from '@tripline/runtime/redact';
 import { z } from 'zod';
@@ -12,6 +13,7 @@ import {
   GitHubRefusedError,
   messageOf,
   NoAnswerError,
+  quoted,
 } from './client.ts';
 
 /** Each of 50 repositories is told with some ten kilobytes. */
@@ -237,7 +239,10 @@ function faultOf(said: z.output<typeof saidOfToken>, wanted: Wanted, nowMs: numb
   const wider = Object.entries(said.permissions).find(
     ([name, level]) => !levels.includes(level) || levels.indexOf(level) > levels.indexOf(asked[name] ?? ''),
   );
-  if (wider !== undefined) return `may ${wider[1]} ${wider[0]}, which was not asked for`;
+  if (wider !== undefined) {
+    const [name, level] = wider.map((said) => clip(quoted(said), 64));
+    return `may ${level} ${name}, which was not asked for`;
+  }
   const other = said.repositories.find(({ id }) => !wanted.ids.includes(id));
   if (other !== undefined) return `is valid for repository ${other.id}, which was not asked for`;
   if (said.repository_selection === 'all') return 'is valid for every repository, which was not asked for';

@@ -1,4 +1,5 @@
 import type { Clock } from '@tripline/runtime/clock';
+import { plain } from '@tripline/runtime/plain';
 import { z } from 'zod';
 import { retryAfterMs } from '../caller.ts';
 import type { MintAnswer, Minted, Minter, MintOrder, Revocable, Revoked } from '../minter.ts';
@@ -67,7 +68,7 @@ export function createVaultMinter({ ask }: Pick<VaultSession, 'ask'>, { clock }:
     else if (livesS > seconds) fault = `lives for ${livesS} s, not ${seconds}`;
     else if (of.renewable) fault = `can be renewed${asIs}`;
     else if (!of.orphan) fault = `ends with the broker’s own token${asIs}`;
-    else if (of.token_type !== 'service') fault = `is of type ${of.token_type.slice(0, 20)}${asIs}`;
+    else if (of.token_type !== 'service') fault = `is of type ${plain(of.token_type.slice(0, 20))}${asIs}`;
     if (fault !== undefined) return takeBack({ accessor }, fault);
     const minted: Minted = {
       ...{ credential: { token }, handle: { accessor }, tokenHash: accessor },

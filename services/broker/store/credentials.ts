@@ -2,6 +2,7 @@ import type { Db } from '@tripline/db/database';
 import { type AccessEnd, accessChannel, clockMarginMs, endGrants } from '@tripline/db/end-grants';
 import { inTransaction } from '@tripline/db/transaction';
 import type { JobKeys } from '../keys.ts';
+import { keptFault } from './kept-fault.ts';
 
 /** So long after it was minted the sweep asks for the first time whether its job still runs. */
 const firstLookMs = 120_000;
@@ -71,7 +72,7 @@ export async function noteNotMinted(
   { grant, nth, fault }: { grant: string; nth: number; fault: string },
 ): Promise<void> {
   await pool.query('UPDATE access_credentials SET last_fault = $3 WHERE grant_id = $1 AND nth = $2', [
-    ...[grant, nth, fault.slice(0, 500) || 'unknown'],
+    ...[grant, nth, keptFault(fault)],
   ]);
 }
 
@@ -97,6 +98,6 @@ export async function noteSealFaults(
      UPDATE access_credentials c SET last_fault = f.fault
      FROM access_credentials own LEFT JOIN faults f ON f.grant_id = own.grant_id AND f.nth = own.nth
      WHERE c.grant_id = own.grant_id AND c.nth = own.nth AND c.state = 'live' AND c.last_fault IS DISTINCT FROM f.fault`,
-    [faults.map(({ grant }) => grant), faults.map(({ nth }) => nth), faults.map(({ fault }) => fault.slice(0, 500))],
+    [faults.map(({ grant }) => grant), faults.map(({ nth }) => nth), faults.map(({ fault }) => keptFault(fault))],
   );
 }

@@ -1,5 +1,6 @@
 import type { Db } from '@tripline/db/database';
 import type { ClientBase } from 'pg';
+import { keptFault } from './kept-fault.ts';
 
 /** NOTIFY channel, signalled when the gate was asked. */
 export const gateChannel = 'tripline_gate';
@@ -176,7 +177,7 @@ export async function postpone(
     `UPDATE access_gates SET due_at = $3, last_fault = $4, tries = CASE WHEN $4::text IS NULL THEN 0 ELSE tries END,
        claimed_by = NULL, claimed_until = NULL
      WHERE id = $1 AND claimed_by = $2 AND state = 'open'`,
-    [id, by, new Date(dueMs), fault === null ? null : fault.slice(0, 500) || 'unknown'],
+    [id, by, new Date(dueMs), fault === null ? null : keptFault(fault)],
   );
 }
 

@@ -1,6 +1,7 @@
 import type { RightKind } from '@tripline/access/people-rights';
 import type { Db } from '@tripline/db/database';
 import type { Proof } from './approvals.ts';
+import { keptFault } from './kept-fault.ts';
 
 export type RightState = 'new' | 'asked' | 'giving' | 'given' | 'ending' | 'ended' | 'denied' | 'expired';
 export type RightEnd = 'longest' | 'by-hand' | 'not-given' | 'incident' | 'policy';
@@ -148,7 +149,7 @@ export async function waitOn(
   await pool.query(
     `UPDATE access_rights SET state = $3, due_at = $4, last_fault = $5, tries = CASE WHEN $5::text IS NULL THEN 0 ELSE tries END,
        ${letGo} WHERE ${ours}`,
-    [id, by, state, new Date(dueMs), fault === null ? null : fault.slice(0, 500) || 'unknown'],
+    [id, by, state, new Date(dueMs), fault === null ? null : keptFault(fault)],
   );
 }
 

@@ -1,6 +1,7 @@
 import type { Db } from '@tripline/db/database';
 import type { AccessEnd } from '@tripline/db/end-grants';
 import type { GiveKind, Revocable } from '@tripline/integrations/minter';
+import { keptFault } from './kept-fault.ts';
 
 /** A credential that is to be dead, claimed by one revoker. */
 export type Revocation = {
@@ -120,7 +121,7 @@ export async function giveBack(
     `UPDATE access_credentials SET state = CASE WHEN $6 THEN 'stuck' ELSE state END, due_at = $4, last_fault = $5,
        claimed_by = NULL, claimed_until = NULL
      WHERE grant_id = $1 AND nth = $2 AND claimed_by = $3 AND state IN ('ending', 'stuck')`,
-    [grant, nth, by, new Date(dueMs), fault.slice(0, 500) || 'unknown', isStuck],
+    [grant, nth, by, new Date(dueMs), keptFault(fault), isStuck],
   );
 }
 
