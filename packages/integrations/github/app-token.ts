@@ -119,7 +119,7 @@ async function mint(app: GitHubApp, scope: TokenScope, nowMs: number): Promise<s
   // Reinstalled since it was looked up, the App has another installation id.
   if (answer.status === 404 && installation !== undefined) answer = await askForToken(client, scope, await lookUp());
   const token = (answer.data as { token?: unknown } | null)?.token;
-  if (answer.status === 201 && typeof token === 'string') return token;
+  if (answer.status >= 200 && answer.status < 300 && typeof token === 'string') return token;
   if (answer.status === 422) {
     const wanted = Object.entries(scope.permissions).map(([name, level]) => `${name}: ${level}`);
     throw new NoTokenError({
