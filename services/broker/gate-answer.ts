@@ -154,7 +154,7 @@ type Said = { judged: Judged; attempt: number; access: GateAccess };
 async function sayWhy(work: Work, inForce: PoliciesInForce, { judged, attempt, access }: Said): Promise<Later> {
   const { parts } = work;
   const ageMs = ageOf(work);
-  if (judged.decision.decision !== 'pending' && ageMs < quietMs) return { afterMs: 250 };
+  if (judged.decision.decision !== 'pending' && ageMs < quietMs) return quietly(ageMs);
   if (isSaid(work, judged)) return wait(ageMs);
   await tell(work, inForce, judged, attempt);
   const said = await access.say({
@@ -300,6 +300,8 @@ const ofJob = ({ sha, actor }: KnownAtGate['job']): Attributes => ({
 const held = ({ question, by }: Work) => ({ id: question.id, by });
 const ageOf = ({ parts, question }: Work): number => parts.clock.nowMs() - question.heardMs;
 /** A wait of minutes is a person's: nobody notices five seconds more. */
+/** Each look takes a token and four requests, so ever later ones; the last is when there is to be a word. */
+const quietly = (ageMs: number): Later => ({ afterMs: Math.min(Math.max(250, ageMs / 2), quietMs - ageMs) });
 const wait = (ageMs: number): Later => ({ afterMs: ageMs < 60_000 ? 1000 : 5000 });
 
 function retry({ question }: Work, outcome: Exclude<Outcome, { kind: 'done' }>): Later {

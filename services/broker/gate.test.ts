@@ -155,6 +155,19 @@ describe('what is not known', () => {
     expect(g.events().map(({ id }) => id)).toEqual(['gate:github:q1:pending', 'gate:github:q1:granted']);
   });
 
+  test('takes few tokens of GitHub’s while it is waited for without a word, and none is left', async () => {
+    await g.told({ known: { reviewed: { is: 'unknown', why: 'nothing was received' } } });
+    await g.asked();
+    const untilMs = g.nowMs + 8000;
+    for (; g.nowMs < untilMs; g.nowMs += 50) await g.answer();
+    const minted = g.stream.appended.filter(({ headers }) => headers['ce_type']?.includes('credential.minted'));
+    expect(minted.length).toBeGreaterThan(3);
+    expect(minted.length).toBeLessThanOrEqual(11);
+    expect([g.github.alive(), g.github.words]).toEqual([0, []]);
+    await g.answer();
+    expect(g.github.words).toHaveLength(1);
+  });
+
   test('is a no after ten minutes', async () => {
     await g.told({ known: { reviewed: { is: 'unknown', why: 'nobody told' } } });
     await g.asked();
