@@ -17,8 +17,9 @@ export function createRateLimit({ perSecond, burst }: Rate, nowMs: () => number)
     take(key) {
       const atMs = nowMs();
       const former = buckets.get(key);
-      const tokens =
-        former === undefined ? burst : Math.min(burst, former.tokens + ((atMs - former.atMs) * perSecond) / 1000);
+      // A clock that is put back takes nothing away from those who asked before.
+      const sinceMs = former === undefined ? 0 : Math.max(0, atMs - former.atMs);
+      const tokens = former === undefined ? burst : Math.min(burst, former.tokens + (sinceMs * perSecond) / 1000);
       const isAllowed = tokens >= 1;
       // Inserted again at the end: the first are those that were quiet for longest.
       buckets.delete(key);

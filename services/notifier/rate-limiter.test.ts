@@ -57,3 +57,15 @@ test('who keeps some of the burst leaves it to news', () => {
   expect(reply()).toBe(2000);
   expect(limiter.admit()).toBe(0);
 });
+
+test('a clock that is put back holds nobody up for as long as it was ahead', () => {
+  const { clock, limiter } = start({ intervalMs: 1000, burst: 1 });
+  expect(limiter.admit()).toBe(0);
+  clock.now -= 500_000;
+  expect(limiter.admit()).toBe(1000);
+  limiter.block(7000);
+  clock.now -= 100_000;
+  expect(limiter.admit()).toBe(7000);
+  clock.now += 7000;
+  expect(limiter.admit()).toBe(0);
+});

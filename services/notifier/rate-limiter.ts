@@ -21,21 +21,34 @@ export function createRateLimiter(clock: Clock, { intervalMs, burst }: RateLimit
   /** Theoretical arrival time of the next call (GCRA), ms. */
   let nextMs = 0;
   let blockedUntilMs = 0;
+  let seenMs = 0;
+
+  /** The time, after which what is due lies as far ahead as before: a clock that is put back would stop all calls for as long. */
+  function nowMs(): number {
+    const atMs = clock.nowMs();
+    const backMs = Math.max(0, seenMs - atMs);
+    nextMs -= backMs;
+    blockedUntilMs -= backMs;
+    seenMs = atMs;
+    return atMs;
+  }
 
   function availableInMs(reserve = 0): number {
-    return Math.max(0, Math.max(blockedUntilMs, nextMs - (burst - 1 - reserve) * intervalMs) - clock.nowMs());
+    const atMs = nowMs();
+    return Math.max(0, Math.max(blockedUntilMs, nextMs - (burst - 1 - reserve) * intervalMs) - atMs);
   }
 
   return {
     admit({ reserve = 0 } = {}) {
       const waitMs = availableInMs(reserve);
-      if (waitMs === 0) nextMs = Math.max(clock.nowMs(), nextMs) + intervalMs;
+      if (waitMs === 0) nextMs = Math.max(seenMs, nextMs) + intervalMs;
       return waitMs;
     },
     availableInMs: () => availableInMs(),
     block(forMs) {
       if (forMs <= 0) return;
-      blockedUntilMs = Math.max(blockedUntilMs, clock.nowMs() + forMs);
+      const atMs = nowMs();
+      blockedUntilMs = Math.max(blockedUntilMs, atMs + forMs);
       nextMs = Math.max(nextMs, blockedUntilMs + (burst - 1) * intervalMs);
     },
   };
