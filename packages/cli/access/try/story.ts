@@ -210,6 +210,8 @@ async function useAfterwards(playing: Playing): Promise<void> {
   const record = organization.usedRecord(token, auditToken, Date.now());
   await deliver({ url: tripline.url }, record);
   tell({ kind: 'line', text: 'GitHub’s audit log tells of a use of it, from 203.0.113.88' });
+  const usual = 'By default a use is found from a minute after the job on (mintedGraceMs), since clocks differ';
+  tell({ kind: 'line', text: `${usual}; this playing allows ${graceMs} ms` });
   await find(playing, 'credential-use-outside-job');
 }
 
