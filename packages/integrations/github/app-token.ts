@@ -94,12 +94,18 @@ export async function withAppAuthorization<T>(
   } finally {
     // Sent without the throttle, so that it does not queue behind the work's own requests.
     const revoker = createGitHubClient({ ...connection(app), authorization, manner: 'once' });
-    await revoker.send({ route: 'DELETE /installation/token', parameters: {} }).then(
-      // Dead already, as it is where it expired meanwhile.
-      (answer) =>
-        answer.status === 204 || saysTokenIsNone(answer) || options.onLeftAlive(`GitHub answered ${answer.status}`),
-      (error: Error) => options.onLeftAlive(error.message),
-    );
+    const why = await endToken(revoker);
+    if (why !== undefined) options.onLeftAlive(why);
+  }
+}
+
+/** Revokes the token that a client bears. @returns why it is left alive; undefined where it is not, or was dead already. */
+export async function endToken(client: GitHubClient): Promise<string | undefined> {
+  try {
+    const answer = await client.send({ route: 'DELETE /installation/token', parameters: {} });
+    return answer.status === 204 || saysTokenIsNone(answer) ? undefined : `GitHub answered ${answer.status}`;
+  } catch (error) {
+    return (error as Error).message;
   }
 }
 

@@ -2,8 +2,8 @@ import { inSmallLetters } from '@tripline/contracts/text';
 import { credentialHash } from '@tripline/runtime/redact';
 import { z } from 'zod';
 import type { Outcome } from '../outcome.ts';
-import { appClient, type GitHubApp, NoTokenError } from './app-token.ts';
-import { outcomeOf, outcomeOfError, saysTokenIsNone } from './classify.ts';
+import { appClient, endToken, type GitHubApp, NoTokenError } from './app-token.ts';
+import { outcomeOf, outcomeOfError } from './classify.ts';
 import {
   createGitHubClient,
   type GitHubAnswer,
@@ -144,16 +144,6 @@ async function unused(app: GitHubApp, said: unknown): Promise<Extract<Reply<neve
   const left = await endToken(clientBy(app, token));
   const became = left === undefined ? 'was revoked' : `could not be revoked (${left}): it expires by itself`;
   return refused('unexpected', `${message}; the token, sha256:${credentialHash(token)}, ${became}`);
-}
-
-/** Why a token is left alive; undefined where it is not. */
-async function endToken(client: GitHubClient): Promise<string | undefined> {
-  try {
-    const answer = await client.send({ route: 'DELETE /installation/token', parameters: {} });
-    return answer.status === 204 || saysTokenIsNone(answer) ? undefined : `GitHub answered ${answer.status}`;
-  } catch (error) {
-    return (error as Error).message;
-  }
 }
 
 const needed =
